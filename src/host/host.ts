@@ -1,0 +1,52 @@
+// What the library asks of a runtime, one fact per member. It knows nothing of slots or locks. One implementation per
+// runtime; today that is Node.
+
+import { nodeHost } from './node/node.js';
+
+export type Liveness = 'alive' | 'dead' | 'unknown';
+
+/** A broadcast channel that never keeps its thread alive. */
+export interface Channel {
+  post(message: unknown): void;
+  /** A message that has arrived and was not yet delivered, without turning the event loop. */
+  poll(): { readonly message: unknown } | undefined;
+  close(): void;
+}
+
+/** An expression under way in the main thread. */
+export interface Evaluation {
+  /** Ends the session with the main thread. Safe to call twice. */
+  end(): void;
+}
+
+export interface Host {
+  readonly name: string;
+  readonly isMainThread: boolean;
+  /** The runtime's id of this thread. */
+  readonly threadId: number;
+  /** An environment variable of this thread. */
+  setting(name: string): string | undefined;
+  /** The value anchored under `Symbol.for(key)` in this thread, for all realms and copies; undefined if none. */
+  anchored(key: string): unknown;
+  /** Anchors a value unless there is one; returns the one that is there now, undefined if none can be. */
+  anchor(key: string, value: unknown): unknown;
+  /** Environment data: inherited by every worker that is started later. */
+  inherited(key: string): unknown;
+  bequeath(key: string, value: unknown): void;
+  channel(name: string, onmessage?: (message: unknown) => void): Channel;
+  /** Starts a constant expression in the main thread, whatever that is doing. Throws where it is refused. */
+  evaluateInMain(expression: string): Evaluation;
+  /** This thread's identity (docs/ABI.md, clause 15), freshly determined. */
+  identity(): bigint;
+  /** Whether the thread of this identity lives (clause 17), asked by a thread whose own identity is `own`. */
+  liveness(identity: bigint, own: bigint): Liveness;
+  /** The operating system's thread id in an identity, undefined where it holds none. */
+  osThreadId(identity: bigint): number | undefined;
+  /** Calls back when a worker of this thread has ended, and when this thread ends. A hint, never proof. */
+  onThreadEnd(listener: () => void): void;
+  /** Whether the engine stores 8 aligned bytes at once without Atomics (clause 39). */
+  readonly storesWhole64: boolean;
+  warn(message: string, code: string): void;
+}
+
+export const host: Host = nodeHost;

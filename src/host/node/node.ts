@@ -1,0 +1,28 @@
+// Node's answers to the questions of src/host/host.ts.
+
+import type { Host } from '../host.js';
+import { anchor, anchored } from './anchor.js';
+import { process, workerThreads } from './builtin.js';
+import { channel } from './channel.js';
+import { onThreadEnd } from './ends.js';
+import { evaluateInMain } from './inspector.js';
+import { identity, liveness, osThreadId } from './proc.js';
+
+export const nodeHost: Host = {
+  name: 'node',
+  isMainThread: workerThreads.isMainThread,
+  threadId: workerThreads.threadId,
+  setting: (name) => process.env[name],
+  anchored,
+  anchor,
+  inherited: (key) => workerThreads.getEnvironmentData(key),
+  bequeath: (key, value) => workerThreads.setEnvironmentData(key, value as never),
+  channel,
+  evaluateInMain,
+  identity,
+  liveness,
+  osThreadId,
+  onThreadEnd,
+  storesWhole64: process.arch === 'x64' || process.arch === 'arm64',
+  warn: (message, code) => process.emitWarning(message, { type: 'CoexistWarning', code }),
+};

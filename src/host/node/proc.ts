@@ -1,0 +1,75 @@
+// Identity and liveness of operating-system threads from /proc (docs/ABI.md, clauses 15 and 17). Synchronous, from any
+// thread, also inside a blocking wait; sees every way to die, and thread ids that are used again, by the start time.
+
+import type { Liveness } from '../host.js';
+import { fs, process } from './builtin.js';
+
+// Held from the start: what a program later puts into node:fs (mocks, virtual file systems) is not /proc.
+const { readFileSync, readlinkSync } = fs;
+
+const TID_BITS = 22n;
+const TID_MASK = (1n << TID_BITS) - 1n;
+/** Set in identities that /proc did not give: nobody can prove the death of such a thread. */
+const RANDOM_BIT = 1n << 61n;
+/** PF_EXITING of the kernel's task flags: the thread executes no more user code. */
+const PF_EXITING = 4;
+
+interface Stat {
+  readonly state: string;
+  readonly flags: number;
+  readonly startTime: bigint;
+}
+
+// Fields are counted behind the last ')': the command name before it may contain anything. The first is field 3.
+function parse(stat: string): Stat | undefined {
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ', 20);
+  const [state, flags, startTime] = [fields[0], fields[6], fields[19]];
+  if (!state || !flags || !startTime || !/^\d+$/.test(startTime)) return undefined;
+  return { state, flags: Number(flags), startTime: BigInt(startTime) };
+}
+
+export function identity(): bigint {
+  try {
+    const tid = /(\d+)$/.exec(readlinkSync('/proc/thread-self'))?.[1];
+    const stat = parse(readFileSync('/proc/thread-self/stat', 'utf8'));
+    if (tid !== undefined && stat !== undefined && BigInt(tid) <= TID_MASK) {
+      return (stat.startTime << TID_BITS) | BigInt(tid);
+    }
+  } catch {
+    // No /proc, or the permission model refuses it: the random identity below says so by its bit 61.
+  }
+  const { randomFillSync } = process.getBuiltinModule('node:crypto');
+  const random = randomFillSync(new BigUint64Array(1))[0] as bigint;
+  return RANDOM_BIT | (random & (RANDOM_BIT - 1n)) | 1n;
+}
+
+/** The operating system's thread id in an identity; undefined in a random one. */
+export function osThreadId(id: bigint): number | undefined {
+  return (id & RANDOM_BIT) === 0n ? Number(id & TID_MASK) : undefined;
+}
+
+function read(id: bigint): Stat | undefined | 'gone' {
+  let text: string;
+  try {
+    text = readFileSync(`/proc/self/task/${id & TID_MASK}/stat`, 'utf8');
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    return code === 'ENOENT' || code === 'ESRCH' ? 'gone' : undefined;
+  }
+  return parse(text);
+}
+
+export function liveness(id: bigint, own: bigint): Liveness {
+  if (osThreadId(id) === undefined || osThreadId(own) === undefined) return 'unknown';
+  const verdict = judge(id);
+  // The control read comes after the verdict: what made /proc lie then would still make it lie now.
+  return verdict === 'dead' && judge(own) !== 'alive' ? 'unknown' : verdict;
+}
+
+function judge(id: bigint): Liveness {
+  const stat = read(id);
+  if (stat === 'gone') return 'dead';
+  if (stat === undefined) return 'unknown';
+  const ended = stat.state === 'Z' || stat.state === 'X' || (stat.flags & PF_EXITING) !== 0;
+  return ended || stat.startTime !== id >> TID_BITS ? 'dead' : 'alive';
+}
