@@ -1,0 +1,137 @@
+// Builds dist/ (the library: one core file, which the entries re-export, and declarations) and build/ (worker entry points,
+// benches). Takes a few seconds; --quiet prints nothing.
+
+import { execFileSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import esbuild from 'esbuild';
+import wabt from 'wabt';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+process.chdir(root);
+const started = performance.now();
+const { version } = JSON.parse(readFileSync('package.json', 'utf8'));
+
+const common = { format: 'esm', target: 'node20', platform: 'node', logLevel: 'warning', absWorkingDir: root };
+
+rmSync('dist', { recursive: true, force: true });
+rmSync('build', { recursive: true, force: true });
+
+const placeholders = await watPlaceholders();
+const plugins = [wat(), bridgeExpression()];
+await esbuild.build({
+  ...common,
+  entryPoints: ['src/core.ts'],
+  outfile: 'dist/core.js',
+  bundle: true,
+  plugins,
+  define: { COEXIST_VERSION: JSON.stringify(version) },
+});
+await esbuild.build({
+  ...common,
+  entryPoints: ['index', 'abi', 'percpu', 'preload'].map((name) => `src/${name}.ts`),
+  outdir: 'dist',
+});
+for (const folder of ['workers', 'bench']) {
+  const entryPoints = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith('.ts')) : [];
+  if (entryPoints.length === 0) continue;
+  await esbuild.build({
+    ...common,
+    entryPoints: entryPoints.map((name) => join(folder, name)),
+    outdir: `build/${folder}`,
+  });
+}
+const tsc = join(dirname(fileURLToPath(import.meta.resolve('typescript/package.json'))), 'bin/tsc');
+execFileSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { stdio: 'inherit' });
+if (!process.argv.includes('--quiet')) {
+  console.log(`built dist and build in ${((performance.now() - started) / 1000).toFixed(1)} s`);
+}
+
+/** Assembles .wat files; %names% are offsets of the tables in src/abi. */
+function wat() {
+  return {
+    name: 'wat',
+    setup(build) {
+      build.onLoad({ filter: /\.wat$/ }, async ({ path }) => {
+        const text = readFileSync(path, 'utf8').replace(/%([\w.]+)%/g, (_, name) => {
+          if (!(name in placeholders)) throw new Error(`${path}: no value for %${name}%`);
+          return placeholders[name];
+        });
+        const { parseWat } = await wabt();
+        const module = parseWat(path, text, { threads: true });
+        const { buffer } = module.toBinary({});
+        module.destroy();
+        return { contents: buffer, loader: 'binary' };
+      });
+    },
+  };
+}
+
+async function watPlaceholders() {
+  const { outputFiles } = await esbuild.build({
+    ...common,
+    stdin: {
+      contents:
+        "export * from './src/abi/header.js'; export * from './src/abi/slot.js'; export * from './src/abi/directory.js';",
+      resolveDir: root,
+    },
+    bundle: true,
+    write: false,
+  });
+  const abi = await import(`data:text/javascript,${encodeURIComponent(outputFiles[0].text)}`);
+  const values = {
+    entry_free: abi.ENTRY_FREE,
+    entry_creating: abi.ENTRY_CREATING,
+    entry_ready: abi.ENTRY_READY,
+    range_align_less_one: abi.RANGE_ALIGN - 1,
+    range_align_mask: -abi.RANGE_ALIGN,
+    store_name_words: Array.from(
+      { length: abi.NAME_BYTES / 4 },
+      (_, k) => `(i32.atomic.store offset=${abi.ENTRY.name.offset + 4 * k} (local.get $at) (local.get $n${k}))`,
+    ).join('\n    '),
+  };
+  for (const [table, fields] of Object.entries({ header: abi.HEADER, slot: abi.SLOT, entry: abi.ENTRY })) {
+    for (const [name, { offset, size }] of Object.entries(fields)) {
+      values[`${table}.${name}`] = offset;
+      values[`end.${table}.${name}`] = offset + size;
+    }
+  }
+  return values;
+}
+
+/** src/area/bridge-entry.ts as the text of one expression: a function of the reply channel's name. */
+function bridgeExpression() {
+  return {
+    name: 'bridge-expression',
+    setup(build) {
+      build.onResolve({ filter: /^coexist:bridge-expression$/ }, ({ path }) => ({ path, namespace: 'bridge' }));
+      build.onLoad({ filter: /.*/, namespace: 'bridge' }, async () => {
+        const { outputFiles } = await esbuild.build({
+          ...common,
+          entryPoints: ['src/area/bridge-entry.ts'],
+          bundle: true,
+          write: false,
+          format: 'iife',
+          globalName: 'bridge',
+          minifySyntax: true,
+          minifyWhitespace: true,
+          // The main thread's global object is all an evaluated expression has.
+          plugins: [
+            {
+              name: 'global-process',
+              setup(inner) {
+                inner.onResolve({ filter: /^node:process$/ }, ({ path }) => ({ path, namespace: 'global-process' }));
+                inner.onLoad({ filter: /.*/, namespace: 'global-process' }, () => ({
+                  contents: 'export default globalThis.process;',
+                }));
+              },
+            },
+          ],
+        });
+        const text = `((reply)=>{${outputFiles[0].text.trim()}bridge.answer(reply)})`;
+        return { contents: text, loader: 'text' };
+      });
+    },
+  };
+}
