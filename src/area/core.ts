@@ -62,9 +62,8 @@ export class AreaCore {
 
   /** By id: the same memory may have reached this thread twice, as two objects. */
   #published(): boolean {
-    const anchored = host.anchored(AREA_KEY);
-    if (anchored === undefined) return false;
-    return Atomics.load(viewsOf(anchored).u32, word(HEADER.area_id)) === this.id;
+    const known = host.anchored(AREA_KEY) ?? host.inherited(AREA_KEY);
+    return known !== undefined && Atomics.load(viewsOf(known).u32, word(HEADER.area_id)) === this.id;
   }
 }
 

@@ -71,6 +71,8 @@ function resolve(core: AreaCore, at: number, request: EntryRequest, name: Uint8A
     if (creator !== 0n && seen === ENTRY_READY) return;
     // Free; or this thread's own, which it was cut in; or a dead thread's: ours to make.
     if (creator === 0n || creator === identityIn(core.anchor) || isDead(core, creator)) {
+      // A creator may have finished between the first look and its death.
+      if (creator !== 0n && Atomics.load(i32, state) === ENTRY_READY) return;
       if (create(core, at, creator, request, name)) return;
       continue;
     }
