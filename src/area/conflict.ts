@@ -3,7 +3,7 @@
 
 import { word } from '../abi/field.js';
 import { AREA_KEY, HEADER } from '../abi/header.js';
-import type { AreaValue, Views } from '../abi/views.js';
+import type { AreaValue, Geometry, Views } from '../abi/views.js';
 import { host } from '../host/host.js';
 
 const ID = word(HEADER.area_id);
@@ -11,9 +11,11 @@ const CONFLICT = word(HEADER.conflict);
 /** How many foreign ids a listener answers: an upper bound for what a confused process can make it do. */
 const MAX_ANSWERS = 64;
 
+/** Memory that was checked to be an area. */
 export interface Found {
   readonly value: AreaValue;
   readonly views: Views;
+  readonly geometry: Geometry;
 }
 
 export const hex = (id: number): string => `0x${(id >>> 0).toString(16).padStart(8, '0')}`;

@@ -4,10 +4,12 @@
 import { word } from '../abi/field.js';
 import { AREA_KEY, HEADER, THREAD_KEY } from '../abi/header.js';
 import { SLOT } from '../abi/slot.js';
-import { type AreaValue, checkArea, type Geometry, type Views, viewsOf } from '../abi/views.js';
+import { type AreaValue, type Geometry, type Views, viewsOf } from '../abi/views.js';
 import { host } from '../host/host.js';
 import { type Transitions, transitionsOn } from '../wasm/transitions.js';
+import type { Found } from './conflict.js';
 import { wasmAllowed } from './create.js';
+import { check } from './publish.js';
 import { ANCHOR_HIGH, ANCHOR_LOW, anchorOf } from './thread-anchor.js';
 
 export class AreaCore {
@@ -22,7 +24,7 @@ export class AreaCore {
   readonly holderBits = new Map<string, number>();
   #anchor: Int32Array | undefined;
 
-  constructor(value: AreaValue, views: Views, geometry: Geometry) {
+  constructor({ value, views, geometry }: Found) {
     this.id = Atomics.load(views.u32, word(HEADER.area_id));
     this.value = value;
     this.views = views;
@@ -74,11 +76,16 @@ const cores = new WeakMap<SharedArrayBuffer, AreaCore>();
  * @throws COEXIST_EABI
  */
 export function coreOf(value: unknown): AreaCore {
-  const buffer = ((value as { buffer?: unknown } | null)?.buffer ?? value) as SharedArrayBuffer;
-  const known = typeof buffer === 'object' && buffer !== null ? cores.get(buffer) : undefined;
-  if (known !== undefined) return known;
-  const views = viewsOf(value);
-  const core = new AreaCore(value as AreaValue, views, checkArea(views));
-  cores.set(views.buffer, core);
+  const buffer = (value as { buffer?: unknown } | null | undefined)?.buffer ?? value;
+  return cores.get(buffer as SharedArrayBuffer) ?? coreIn(check(value));
+}
+
+/** The same, of memory that was checked already. */
+export function coreIn(found: Found): AreaCore {
+  let core = cores.get(found.views.buffer);
+  if (core === undefined) {
+    core = new AreaCore(found);
+    cores.set(found.views.buffer, core);
+  }
   return core;
 }

@@ -42,10 +42,13 @@ export function publish(candidate: unknown): Found {
   return found;
 }
 
-function check(value: unknown): Found {
+/**
+ * Checks that a value is an area of this contract.
+ * @throws COEXIST_EABI
+ */
+export function check(value: unknown): Found {
   const views = viewsOf(value);
-  checkArea(views);
-  return { value: value as Found['value'], views };
+  return { value: value as Found['value'], views, geometry: checkArea(views) };
 }
 
 function noteOther(found: Found, value: unknown): void {

@@ -3,7 +3,8 @@
 import { CoexistError, show } from '../abi/errors.js';
 import { AREA_KEY } from '../abi/header.js';
 import type { AreaValue, Geometry, SharedMemory } from '../abi/views.js';
-import { type AreaCore, coreOf } from '../area/core.js';
+import type { Found } from '../area/conflict.js';
+import { type AreaCore, coreIn, coreOf } from '../area/core.js';
 import { type AreaOptions, createCandidate, wasmAllowed } from '../area/create.js';
 import { findOrCreate } from '../area/publish.js';
 import {
@@ -51,9 +52,9 @@ function facadeOf(core: AreaCore): Area {
 
 let current: AreaCore | undefined;
 
-function settle(value: unknown): Area {
+function settle(found: Found): Area {
   if (current === undefined) {
-    const core = coreOf(value);
+    const core = coreIn(found);
     host.onThreadEnd(() => sweep(core));
     current = core;
   }
@@ -67,7 +68,7 @@ function settle(value: unknown): Area {
  * @since 0.1.0
  */
 export function attach(options: AttachOptions = {}): Area {
-  if (current === undefined) return settle(rendezvous(options).value);
+  if (current === undefined) return settle(rendezvous(options));
   // Workers started later inherit what environment data holds now, and anyone may have replaced it.
   if (host.inherited(AREA_KEY) !== host.anchored(AREA_KEY)) findOrCreate();
   return facadeOf(current);
@@ -80,7 +81,7 @@ export function attach(options: AttachOptions = {}): Area {
  */
 export async function attachAsync(options: AttachAsyncOptions = {}): Promise<Area> {
   if (current !== undefined) return attach();
-  return settle((await rendezvousAsync(options)).value);
+  return settle(await rendezvousAsync(options));
 }
 
 /**

@@ -5,7 +5,7 @@ import type { Liveness } from '../host.js';
 import { fs, process } from './builtin.js';
 
 // Held from the start: what a program later puts into node:fs (mocks, virtual file systems) is not /proc.
-const { readFileSync, readlinkSync } = fs;
+const { readFileSync } = fs;
 
 const TID_BITS = 22n;
 const TID_MASK = (1n << TID_BITS) - 1n;
@@ -30,10 +30,11 @@ function parse(stat: string): Stat | undefined {
 
 export function identity(): bigint {
   try {
-    const tid = /(\d+)$/.exec(readlinkSync('/proc/thread-self'))?.[1];
-    const stat = parse(readFileSync('/proc/thread-self/stat', 'utf8'));
-    if (tid !== undefined && stat !== undefined && BigInt(tid) <= TID_MASK) {
-      return (stat.startTime << TID_BITS) | BigInt(tid);
+    const text = readFileSync('/proc/thread-self/stat', 'utf8');
+    const tid = text.slice(0, text.indexOf(' '));
+    const startTime = parse(text)?.startTime;
+    if (startTime !== undefined && /^\d+$/.test(tid) && BigInt(tid) <= TID_MASK) {
+      return (startTime << TID_BITS) | BigInt(tid);
     }
   } catch {
     // No /proc, or the permission model refuses it: the random identity below says so by its bit 61.
