@@ -3,7 +3,7 @@
 
 import { LIBRARY_PREFIX } from '../abi/directory.js';
 import { CoexistError, show } from '../abi/errors.js';
-import { CPU_ID_REGISTRATION_FAILED, HOLDERS_BEYOND, REFCOUNT_MAX, SLOT } from '../abi/slot.js';
+import { CPU_ID_UNINITIALIZED, HOLDERS_BEYOND, REFCOUNT_MAX, SLOT } from '../abi/slot.js';
 import type { AreaCore } from '../area/core.js';
 import { libraries, lookup } from '../area/directory.js';
 import { ANCHOR_BUSY, ANCHOR_HIGH, ANCHOR_LOW, ANCHOR_SLOT } from '../area/thread-anchor.js';
@@ -104,7 +104,8 @@ export class Registration {
 export function register(options?: RegisterOptions): Registration {
   const core = coreFor(options?.area);
   const name = options?.name;
-  const permanent = options?.permanent === true;
+  const permanent = options?.permanent ?? false;
+  if (typeof permanent !== 'boolean') throw invalid('permanent', permanent, 'true or false');
   const holder = name === undefined ? -1 : holderBit(core, name);
   const { u32 } = core.views;
 
@@ -121,8 +122,8 @@ function enter(core: AreaCore, at: number, slot: number, permanent: boolean): bo
   const { i32, u32 } = core.views;
   for (;;) {
     const cpuId = i32[(at + SLOT.cpu_id.offset) >>> 2] as number;
-    if (cpuId === CPU_ID_REGISTRATION_FAILED) {
-      throw refused('COEXIST_EFAILED', slot, 'the host refuses this thread', cpuId, 'a cpu_id other than -2');
+    if (cpuId < CPU_ID_UNINITIALIZED) {
+      throw refused('COEXIST_EFAILED', slot, `its cpu_id is ${cpuId}: the host refuses this thread`, cpuId, -1);
     }
     if (cpuId < 0) {
       // No CPU number is known here, so the slot's own index is published (clause 19).
@@ -188,11 +189,7 @@ function holderBit(core: AreaCore, name: unknown): number {
   const known = core.holderBits.get(name as string);
   if (known !== undefined) return known;
   if (typeof name !== 'string' || name === '') {
-    throw new CoexistError('COEXIST_EINVAL', `name is ${show(name)}, expected a string of 1 to 72 bytes of UTF-8`, {
-      found: name,
-      expected: 'a string of 1 to 72 bytes of UTF-8',
-      remedy: "Pass the library's package name, or leave name out.",
-    });
+    throw invalid('name', name, 'a string of 1 to 72 bytes of UTF-8');
   }
   let bit = HOLDERS_BEYOND;
   try {
@@ -229,4 +226,12 @@ function refused(
     COEXIST_EOVERFLOW: 'A registration is taken in a loop and never given back: find it in inspect().',
   }[code];
   return new CoexistError(code, `slot ${slot} cannot be registered: ${why}`, { found, expected, remedy });
+}
+
+function invalid(option: string, found: unknown, expected: string): CoexistError {
+  return new CoexistError('COEXIST_EINVAL', `${option} is ${show(found)}, expected ${expected}`, {
+    found,
+    expected,
+    remedy: 'Correct the option, or leave it out.',
+  });
 }
