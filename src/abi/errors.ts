@@ -45,6 +45,20 @@ export class CoexistError extends Error {
   }
 }
 
+/** COEXIST_EINVAL for an argument; thrown before anything has changed. */
+export function invalid(
+  argument: string,
+  found: unknown,
+  expected: string,
+  remedy = 'Correct the argument; nothing has changed.',
+): CoexistError {
+  return new CoexistError('COEXIST_EINVAL', `${argument} is ${show(found)}, expected ${expected}`, {
+    found,
+    expected,
+    remedy,
+  });
+}
+
 /** A value as it appears in a message: short, typed, one line. */
 export function show(value: unknown): string {
   if (typeof value === 'string') return JSON.stringify(value.length > 60 ? `${value.slice(0, 57)}...` : value);

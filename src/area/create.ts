@@ -2,7 +2,7 @@
 // header | slots | directory | heap | blocks.
 
 import { ENTRY_BYTES } from '../abi/directory.js';
-import { CoexistError, show } from '../abi/errors.js';
+import { invalid } from '../abi/errors.js';
 import { type Field, word } from '../abi/field.js';
 import { ABI_MAJOR, HEADER, HEADER_BYTES, HEADER_FEATURE_SIZE, LIMITS, MAGIC, READY } from '../abi/header.js';
 import { FEATURE_SIZE, SLOT_STRIDE } from '../abi/slot.js';
@@ -10,6 +10,7 @@ import { type AreaValue, type Geometry, viewsOf } from '../abi/views.js';
 import { host } from '../host/host.js';
 
 const PAGE = 65536;
+const REMEDY = 'Correct createArea(), or COEXIST_SLOTS and COEXIST_BLOCK in the environment of the main thread.';
 
 /** What a creator may choose. Everything left out is the default of docs/ABI.md, clause 11. */
 export interface AreaOptions {
@@ -65,7 +66,7 @@ function plan(options: AreaOptions): { geometry: Geometry; bytes: number } {
   const slotCapacity = within('slots', options.slots, LIMITS.slotCapacity);
   const blockStride = within('blockBytes', options.blockBytes, LIMITS.blockStride);
   if ((blockStride & (blockStride - 1)) !== 0) {
-    throw invalid('blockBytes', blockStride, 'a power of two');
+    throw invalid('blockBytes', blockStride, 'a power of two', REMEDY);
   }
   const heapSize = align(within('heapBytes', options.heapBytes, LIMITS.heapSize), 64);
   const directoryCapacity = LIMITS.directoryCapacity.default;
@@ -76,7 +77,7 @@ function plan(options: AreaOptions): { geometry: Geometry; bytes: number } {
   const blockOffset = align(heapOffset + heapSize, 4096);
   const bytes = align(blockOffset + slotCapacity * blockStride, PAGE);
   if (bytes > LIMITS.areaBytes.max) {
-    throw invalid('slots * blockBytes + heapBytes', bytes, `at most ${LIMITS.areaBytes.max} bytes in all`);
+    throw invalid('slots * blockBytes + heapBytes', bytes, `at most ${LIMITS.areaBytes.max} bytes in all`, REMEDY);
   }
   const geometry = {
     featureSize: FEATURE_SIZE,
@@ -117,15 +118,7 @@ const align = (n: number, to: number): number => Math.ceil(n / to) * to;
 function within(name: string, value: number | undefined, limit: { min: number; max: number; default: number }): number {
   if (value === undefined) return limit.default;
   if (!Number.isInteger(value) || value < limit.min || value > limit.max) {
-    throw invalid(name, value, `an integer from ${limit.min} to ${limit.max}`);
+    throw invalid(name, value, `an integer from ${limit.min} to ${limit.max}`, REMEDY);
   }
   return value;
-}
-
-function invalid(name: string, found: unknown, expected: string): CoexistError {
-  return new CoexistError('COEXIST_EINVAL', `${name} is ${show(found)}, expected ${expected}`, {
-    found,
-    expected,
-    remedy: 'Correct createArea(), or COEXIST_SLOTS and COEXIST_BLOCK in the environment of the main thread.',
-  });
 }

@@ -2,7 +2,7 @@
 // up and extend. The states of an entry are in src/abi/directory.ts.
 
 import { ENTRY, ENTRY_BYTES, ENTRY_READY, KINDS, type KindName, LIBRARY_PREFIX, NAME_BYTES } from '../abi/directory.js';
-import { CoexistError, show } from '../abi/errors.js';
+import { CoexistError, invalid, show } from '../abi/errors.js';
 import { endOf, word } from '../abi/field.js';
 import { HEADER } from '../abi/header.js';
 import { host } from '../host/host.js';
@@ -159,14 +159,11 @@ function matching(entry: Entry, request: EntryRequest): Entry {
 function encode(name: unknown): Uint8Array {
   const bytes = typeof name === 'string' && !/\p{Surrogate}/u.test(name) ? new TextEncoder().encode(name) : undefined;
   if (bytes !== undefined && bytes.length > 0 && bytes.length <= NAME_BYTES) return bytes;
-  throw new CoexistError(
-    'COEXIST_EINVAL',
-    `the name is ${show(name)}, expected a string of 1 to ${NAME_BYTES} bytes of UTF-8`,
-    {
-      found: name,
-      expected: `a well-formed string of 1 to ${NAME_BYTES} bytes in UTF-8`,
-      remedy: 'Choose a shorter name, such as "my-library/requests".',
-    },
+  throw invalid(
+    'name',
+    name,
+    `a string of 1 to ${NAME_BYTES} bytes of UTF-8`,
+    'Choose a name such as "my-library/requests".',
   );
 }
 

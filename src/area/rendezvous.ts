@@ -2,7 +2,7 @@
 // main, bridge, ask. The synchronous form blocks for at most the bridge's timeout; the asynchronous one never blocks.
 
 import expression from 'coexist:bridge-expression';
-import { CoexistError } from '../abi/errors.js';
+import { CoexistError, invalid } from '../abi/errors.js';
 import { AREA_KEY } from '../abi/header.js';
 import type { Channel, Evaluation } from '../host/host.js';
 import { host } from '../host/host.js';
@@ -159,11 +159,7 @@ function aborted(signal: AbortSignal): CoexistError {
 
 function checkTimeout(timeout: number): void {
   if (typeof timeout === 'number' && timeout >= 0 && timeout <= 2 ** 31 - 1) return;
-  throw new CoexistError('COEXIST_EINVAL', `timeout is ${String(timeout)}, expected 0 to ${2 ** 31 - 1} ms`, {
-    found: timeout,
-    expected: `a number from 0 to ${2 ** 31 - 1}`,
-    remedy: 'Pass a bounded number of milliseconds.',
-  });
+  throw invalid('timeout', timeout, `a number of milliseconds from 0 to ${2 ** 31 - 1}`);
 }
 
 const replyName = (): string => `${AREA_KEY}.reply.${host.threadId}.${Math.random().toString(36).slice(2)}`;

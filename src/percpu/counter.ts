@@ -1,7 +1,7 @@
 // A 64-bit counter with one cell per thread (docs/ABI.md, clause 39): the owner adds with ordinary loads and stores, anyone
 // sums. Cells go on where the last owner of the slot left them, so the sum is exact across deaths.
 
-import { CoexistError, show } from '../abi/errors.js';
+import { CoexistError, invalid, show } from '../abi/errors.js';
 import type { AreaCore } from '../area/core.js';
 import { lookup } from '../area/directory.js';
 import { host } from '../host/host.js';
@@ -78,11 +78,7 @@ export class Counter {
 
   #add(index: number, n: number): void {
     if (!Number.isSafeInteger(n)) {
-      throw new CoexistError('COEXIST_EINVAL', `n is ${show(n)}, expected a safe integer`, {
-        found: n,
-        expected: 'an integer from -(2^53 - 1) to 2^53 - 1',
-        remedy: 'Count in a smaller unit, or add in several steps.',
-      });
+      throw invalid('n', n, 'a safe integer', 'Count in a smaller unit, or add in several steps.');
     }
     if (host.storesWhole64) this.#i64[index]! += BigInt(n);
     else Atomics.add(this.#i64, index, BigInt(n));

@@ -2,7 +2,7 @@
 // thread reads all. Typed views over the whole area and indices into them, since a subarray costs 1.5x an index.
 
 import { FLAG_STAMPED, STAMP_BYTES } from '../abi/directory.js';
-import { CoexistError, show } from '../abi/errors.js';
+import { CoexistError, invalid, show } from '../abi/errors.js';
 import { SLOT } from '../abi/slot.js';
 import type { AreaCore } from '../area/core.js';
 import { type Entry, lookup } from '../area/directory.js';
@@ -184,12 +184,4 @@ export class PerThread<T extends ElementType> {
   #generationIndex(slot: number): number {
     return (this.#core.slotAt(slot) + SLOT.generation.offset) >>> 2;
   }
-}
-
-function invalid(name: string, found: unknown, expected: string): CoexistError {
-  return new CoexistError('COEXIST_EINVAL', `${name} is ${show(found)}, expected ${expected}`, {
-    found,
-    expected,
-    remedy: 'Correct the argument; nothing was created.',
-  });
 }

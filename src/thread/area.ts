@@ -1,6 +1,6 @@
 // The area as its users see it, and how they come by one: attach (the process's own), createArea and openArea (private).
 
-import { CoexistError, show } from '../abi/errors.js';
+import { invalid } from '../abi/errors.js';
 import { AREA_KEY } from '../abi/header.js';
 import type { AreaValue, Geometry, SharedMemory } from '../abi/views.js';
 import type { Found } from '../area/conflict.js';
@@ -111,14 +111,11 @@ export function coreFor(area: Area | undefined): AreaCore {
   }
   const value = area.memory ?? area.buffer;
   if (value !== undefined) return coreOf(value);
-  throw new CoexistError(
-    'COEXIST_EINVAL',
-    `area is ${show(area)}, expected what attach(), createArea() or openArea() returned`,
-    {
-      found: area,
-      expected: 'an Area',
-      remedy: 'Leave area out to use the one of the process.',
-    },
+  throw invalid(
+    'area',
+    area,
+    'what attach(), createArea() or openArea() returned',
+    "Leave it out to use the process's area.",
   );
 }
 

@@ -2,7 +2,7 @@
 // loads, since nobody else writes a live slot; each change is one transition of src/wasm.
 
 import { LIBRARY_PREFIX } from '../abi/directory.js';
-import { CoexistError, show } from '../abi/errors.js';
+import { CoexistError, invalid } from '../abi/errors.js';
 import { CPU_ID_UNINITIALIZED, HOLDERS_BEYOND, REFCOUNT_MAX, SLOT } from '../abi/slot.js';
 import type { AreaCore } from '../area/core.js';
 import { libraries, lookup } from '../area/directory.js';
@@ -226,12 +226,4 @@ function refused(
     COEXIST_EOVERFLOW: 'A registration is taken in a loop and never given back: find it in inspect().',
   }[code];
   return new CoexistError(code, `slot ${slot} cannot be registered: ${why}`, { found, expected, remedy });
-}
-
-function invalid(option: string, found: unknown, expected: string): CoexistError {
-  return new CoexistError('COEXIST_EINVAL', `${option} is ${show(found)}, expected ${expected}`, {
-    found,
-    expected,
-    remedy: 'Correct the option, or leave it out.',
-  });
 }
