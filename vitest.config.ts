@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    globalSetup: ['test/support/copies.ts'],
+    globalSetup: ['test/support/copies.ts', 'test/support/examples.ts'],
     // Every file is a process of its own: an area belongs to its process.
     pool: 'forks',
     maxWorkers: 2,

@@ -10,6 +10,7 @@ process.chdir(dirname(dirname(fileURLToPath(import.meta.url))));
 const bin = (path) => [process.execPath, join('node_modules', path)];
 const checks = [
   ['build', [process.execPath, 'scripts/build.js', '--quiet']],
+  ['example copies', [process.execPath, 'scripts/install-examples.js']],
   ['types', [...bin('typescript/bin/tsc'), '-p', 'tsconfig.json']],
   ['lint and format', [...bin('@biomejs/biome/bin/biome'), 'check', '--error-on-warnings', '.']],
   ['publint', [...bin('publint/src/cli.js'), '--strict']],
