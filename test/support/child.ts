@@ -14,7 +14,7 @@ export const root: string = dirname(dirname(dirname(fileURLToPath(import.meta.ur
 export interface ChildContext {
   /** Imports a module by URL: a copy of the library, unless said otherwise. */
   load<Module = typeof core>(url: string): Promise<Module>;
-  /** Hands a result to the test; the last one counts. For steps whose result is only known when the process exits. */
+  /** Hands a result to the test, at any moment up to the last exit handler, in any thread. */
   report(result: unknown): void;
   /** Text of a module that runs another step with this context; for workers, as a `data:` URL. */
   module(step: string, args: unknown): string;
@@ -29,7 +29,10 @@ export interface ChildOptions {
 
 export interface ChildResult<R> {
   readonly code: number;
+  /** What the last `report` handed over. */
   readonly result: R;
+  /** What all of them did, of all threads of the child, in order. */
+  readonly reports: readonly R[];
   readonly stdout: string;
   readonly stderr: string;
 }
@@ -60,16 +63,17 @@ export function inChild<R, A = undefined>(
   return runNode([...flags, '--input-type=module', '--eval', moduleText(String(step), args)], env);
 }
 
-/** Runs Node with these arguments; `result` is what the last `report` handed over, undefined if there was none. */
+/** Runs Node with these arguments, and waits until it ends. */
 export function runNode<R = undefined>(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<ChildResult<R>> {
   return new Promise((resolve, reject) => {
     const options = { cwd: root, timeout: CHILD_MS, killSignal: 'SIGKILL', maxBuffer: 2 ** 24 } as const;
     const merged = { ...process.env, NODE_OPTIONS: '', ...env };
     execFile(process.execPath, args, { ...options, env: merged }, (error, stdout, stderr) => {
       if (error?.killed) return reject(new Error(`the child did not end within ${CHILD_MS} ms\n${stdout}\n${stderr}`));
-      const line = stdout.split('\n').findLast((text) => text.startsWith(MARK));
-      const result = (line === undefined ? undefined : JSON.parse(line.slice(MARK.length))) as R;
-      resolve({ code: typeof error?.code === 'number' ? error.code : error === null ? 0 : -1, result, stdout, stderr });
+      const lines = stdout.split('\n').filter((text) => text.startsWith(MARK));
+      const reports = lines.map((line) => JSON.parse(line.slice(MARK.length)) as R);
+      const code = typeof error?.code === 'number' ? error.code : error === null ? 0 : -1;
+      resolve({ code, result: reports.at(-1) as R, reports, stdout, stderr });
     });
   });
 }
