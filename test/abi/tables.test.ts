@@ -1,0 +1,117 @@
+// docs/ABI.md against src/abi: the marked tables of the page and the tables that coexist/abi exports are the same, row by row,
+// and every clause of the page has its test file here.
+
+import { readdirSync, readFileSync } from 'node:fs';
+import {
+  ABI_MAJOR,
+  AREA_KEY,
+  ENTRY,
+  ENTRY_BYTES,
+  endOf,
+  FEATURE_SIZE,
+  type Field,
+  HEADER,
+  HEADER_BYTES,
+  HEADER_FEATURE_SIZE,
+  KINDS,
+  LIMITS,
+  MAGIC,
+  READY,
+  SLOT,
+  SLOT_STRIDE,
+  THREAD_KEY,
+} from 'coexist/abi';
+import { describe, expect, test } from 'vitest';
+
+const page = readFileSync(new URL('../../docs/ABI.md', import.meta.url), 'utf8');
+const SIZES: Readonly<Record<string, number>> = { u32: 4, u64: 8, i64: 8, 'u8[80]': 80 };
+
+/** Rows of a marked table as objects, by the column's heading. */
+function table(name: string): Record<string, string>[] {
+  const [, text] = new RegExp(`<!-- table: ${name} -->\\n([\\s\\S]*?)<!-- /table -->`).exec(page) ?? [];
+  const [heading, , ...rows] = (text ?? '')
+    .trim()
+    .split('\n')
+    .map((line) =>
+      line
+        .split('|')
+        .slice(1, -1)
+        .map((cell) => cell.trim()),
+    );
+  return rows.map((cells) => Object.fromEntries((heading ?? []).map((column, k) => [column, cells[k] ?? ''])));
+}
+
+const meaning = (name: string, field: string): string =>
+  table(name).find((row) => row['field'] === field)?.['meaning'] ?? '';
+
+const structs: readonly [string, Readonly<Record<string, Field>>, number, readonly (readonly [number, number])[]][] = [
+  ['header', HEADER, HEADER_BYTES, [[84, 4092]]],
+  ['slot', SLOT, SLOT_STRIDE, [[64, 128]]],
+  ['directory', ENTRY, ENTRY_BYTES, [[36, 48]]],
+];
+
+describe.each(structs)('table %s', (name, fields, bytes, gaps) => {
+  test('has the same fields at the same places on both sides', () => {
+    const onPage = table(name).map((row) => ({
+      field: row['field'],
+      offset: Number(row['offset']),
+      type: row['type'],
+      size: SIZES[row['type'] ?? ''],
+    }));
+    const inCode = Object.entries(fields).map(([field, { offset, type, size }]) => ({ field, offset, type, size }));
+    expect(onPage.length).toBeGreaterThan(0);
+    expect(inCode).toEqual(onPage);
+  });
+
+  test('assigns every byte once, but for the reserved gaps', () => {
+    const taken = new Uint8Array(bytes);
+    for (const { offset, size } of Object.values(fields)) {
+      expect(offset % Math.min(size, 8)).toBe(0);
+      for (let at = offset; at < offset + size; at++) taken[at]! += 1;
+    }
+    expect(Math.max(...taken)).toBe(1);
+    const free: [number, number][] = [];
+    for (let at = 0; at < bytes; at++) {
+      if (taken[at] === 1) continue;
+      if (free.at(-1)?.[1] === at) free.at(-1)![1] = at + 1;
+      else free.push([at, at + 1]);
+    }
+    expect(free).toEqual(gaps);
+  });
+});
+
+test('table kinds is what coexist/abi exports', () => {
+  const onPage = table('kinds').map((row) => ({ name: row['name'], number: Number(row['kind']), range: row['range'] }));
+  expect(onPage.length).toBeGreaterThan(0);
+  expect(Object.entries(KINDS).map(([name, kind]) => ({ name, ...kind }))).toEqual(onPage);
+});
+
+test('the values named in the tables are the constants of coexist/abi', () => {
+  expect(meaning('header', 'magic')).toContain(`0x${MAGIC.toString(16)}`);
+  expect(Number(meaning('header', 'abi_major'))).toBe(ABI_MAJOR);
+  expect(meaning('header', 'state')).toMatch(new RegExp(`^${READY} READY`));
+  expect(meaning('header', 'feature_size')).toContain(`in use, ${FEATURE_SIZE};`);
+  expect(meaning('header', 'slot_offset')).toBe(`${HEADER_BYTES} by default`);
+  expect(Number(meaning('header', 'slot_stride'))).toBe(SLOT_STRIDE);
+  const { slotCapacity, blockStride, directoryCapacity } = LIMITS;
+  expect(meaning('header', 'slot_capacity')).toBe(
+    `${slotCapacity.default} by default, ${slotCapacity.min} to ${slotCapacity.max}`,
+  );
+  expect(meaning('header', 'block_stride')).toContain(`${blockStride.default} by default, at least ${blockStride.min}`);
+  expect(meaning('header', 'directory_capacity')).toBe(
+    `entries of ${ENTRY_BYTES} bytes, ${directoryCapacity.default} by default`,
+  );
+  expect(meaning('header', 'header_feature_size')).toMatch(new RegExp(`^${HEADER_FEATURE_SIZE};`));
+  expect(HEADER_FEATURE_SIZE).toBe(endOf(HEADER.slot_hint));
+  expect(FEATURE_SIZE).toBe(endOf(SLOT.reserved));
+  expect(page).toContain(`\`${AREA_KEY}\``);
+  expect(page).toContain(`\`Symbol.for('${THREAD_KEY}')\``);
+});
+
+test('every clause has one test file, every test file a clause', () => {
+  const clauses = [...page.matchAll(/^### (\d+)\. /gm)].map(([, number]) => Number(number));
+  expect(clauses).toEqual(Array.from({ length: 41 }, (_, k) => k + 1));
+  const files = readdirSync(new URL('.', import.meta.url)).filter((file) => file !== 'tables.test.ts');
+  const numbers = files.map((file) => /^(\d\d)-[a-z0-9-]+\.test\.ts$/.exec(file)?.[1] ?? file);
+  expect(numbers.sort()).toEqual(clauses.map((number) => String(number).padStart(2, '0')));
+});
