@@ -1,0 +1,96 @@
+// Clause 15: identities, checked against /proc as read by the tests themselves.
+
+import { createArea, register } from 'coexist';
+import { describe, expect, test } from 'vitest';
+import { bytesOf } from '../support/area-bytes.js';
+import { BACKENDS, memoryOf, registerIn, smallArea, startActor } from '../support/backends.js';
+import { copyUrl } from '../support/copies.js';
+import { inProcess } from '../support/own-process.js';
+import { identityOf, ownIdentity } from '../support/threads.js';
+
+describe.each(BACKENDS)('%s', (backend) => {
+  test('is start time and thread id, in main, in a worker and in each copy', async () => {
+    const area = smallArea(backend);
+    const bytes = bytesOf(area);
+    const main = register({ area });
+    const actor = await startActor(backend);
+    const worker = await registerIn(actor, area, {}, 'a');
+    await registerIn(actor, area, {}, 'b');
+    const identity = await identityOf(actor);
+    expect(bytes.owner(main.slot)).toBe(ownIdentity());
+    expect(bytes.owner(worker.slot)).toBe(identity);
+    expect(bytes.slot(worker.slot, 'refcount')).toBe(2);
+    expect(identity).not.toBe(ownIdentity());
+    expect(identity > 0n && identity >> 61n === 0n).toBe(true);
+    const rows = area.inspect().slots.map(({ osTid }) => osTid);
+    expect(rows).toEqual([process.pid, Number(identity & 0x3fffffn)]);
+    await actor.terminate();
+  });
+
+  test.each([
+    ['/proc is refused', 'readlinkSync', 'EACCES'],
+    ['/proc does not exist', 'readFileSync', 'ENOENT'],
+  ] as const)('where %s it has bit 61, and bits below are random', async (_, method, code) => {
+    const area = smallArea(backend);
+    const bytes = bytesOf(area);
+    const actors = [await startActor(backend), await startActor(backend)];
+    const urls = [copyUrl('a', 'core.js'), copyUrl('b', 'core.js')];
+    for (const actor of actors) {
+      const slots = await actor.run(
+        async ({ load, state }, { urls, memory, method, code }) => {
+          const fs = process.getBuiltinModule('node:fs') as unknown as Record<string, (...args: unknown[]) => unknown>;
+          const original = fs[method] as (...args: unknown[]) => unknown;
+          fs[method] = (path, ...rest) => {
+            if (String(path).startsWith('/proc')) throw Object.assign(new Error(`${code}: refused`), { code });
+            return original(path, ...rest);
+          };
+          const slots: number[] = [];
+          for (const url of urls) {
+            const lib = await load(url);
+            const registration = lib.register({ area: lib.openArea(memory) });
+            state.registrations.push(registration);
+            slots.push(registration.slot);
+          }
+          return slots;
+        },
+        { urls, memory: memoryOf(area), method, code },
+      );
+      // Both copies go by one identity, or they would hold two slots.
+      expect(new Set(slots).size).toBe(1);
+    }
+    const owners = [bytes.owner(0), bytes.owner(1)] as const;
+    for (const owner of owners) expect(owner >> 61n).toBe(1n);
+    expect(owners[0]).not.toBe(owners[1]);
+    expect(area.inspect().slots.map(({ osTid, alive }) => [osTid, alive])).toEqual([
+      [null, null],
+      [null, null],
+    ]);
+    for (const actor of actors) await actor.terminate();
+  });
+});
+
+test('fields are counted after the last ")" of a name that looks like fields', async () => {
+  const { result } = await inProcess(async ({ load, urls, THREAD, threads }) => {
+    process.title = 'a) Z 1 (b) R 2';
+    const fs = process.getBuiltinModule('node:fs');
+    const stat = fs.readFileSync('/proc/thread-self/stat', 'utf8');
+    const lib = await load(urls.a);
+    const area = lib.createArea({ slots: 1, blockBytes: 4096, heapBytes: 0 });
+    lib.register({ area });
+    const words = threads[THREAD] as Int32Array;
+    const identity = (BigInt(words[3] as number) << 32n) | BigInt((words[2] as number) >>> 0);
+    const startTime = BigInt(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] as string);
+    return {
+      named: stat.includes(') Z'),
+      same: identity === ((startTime << 22n) | BigInt(process.pid)),
+      rows: area.inspect().slots,
+    };
+  });
+  expect(result).toMatchObject({ named: true, same: true, rows: [{ alive: true }] });
+});
+
+test('the identity of the process’s area and of private ones is the same', async () => {
+  const areas = [createArea({ slots: 2 }), createArea({ slots: 2 })];
+  for (const area of areas) register({ area });
+  expect(areas.map((area) => bytesOf(area).owner(0))).toEqual([ownIdentity(), ownIdentity()]);
+});
