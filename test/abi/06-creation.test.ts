@@ -95,6 +95,28 @@ describe.each([
     expect(result).toEqual({ raced: true, joined: true, inherited: true, heard: false });
   });
 
+  test('what is read again is checked too: a winner that is no area is COEXIST_EABI, and passed on to nobody', async () => {
+    const { result } = await inProcess(
+      async ({ load, urls, threads, AREA, failure }) => {
+        const lib = await load(urls.a);
+        const define = Reflect.defineProperty;
+        Reflect.defineProperty = (target, key, attributes) => {
+          if (key === AREA) define(target, key, { value: new SharedArrayBuffer(65536) });
+          return define(target, key, attributes);
+        };
+        const error = await failure(() => lib.attach());
+        return {
+          code: error?.code,
+          found: error?.found,
+          attached: lib.probe().attached,
+          inherited: threads.getEnvironmentData('coexist.area.v1'),
+        };
+      },
+      { env },
+    );
+    expect(result).toEqual({ code: 'COEXIST_EABI', found: 0, attached: false, inherited: undefined });
+  });
+
   test('a worker never creates: with main not answering it has nothing, and main creates later', async () => {
     const { result } = await inProcess(
       async ({ load, urls, threads, AREA, actor }) => {

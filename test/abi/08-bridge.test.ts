@@ -139,6 +139,27 @@ describe.each([
     expect(result).toMatchObject({ outcome: { code }, calls, shapes, left: [] });
   });
 
+  test('where creation in main throws something else: COEXIST_ERENDEZVOUS says what', async () => {
+    const { result } = await inProcess(
+      async ({ actor, urls }, recorded) => {
+        const thread = await actor();
+        Reflect.defineProperty = () => {
+          throw new TypeError('main is broken');
+        };
+        const outcome = await thread.run({ toString: () => recorded } as never, { url: urls.a, timeout: 10_000 });
+        await thread.terminate();
+        return outcome;
+      },
+      { env, args: String(recorded) },
+    );
+    expect(result).toMatchObject({
+      outcome: { code: 'COEXIST_ERENDEZVOUS', message: expect.stringContaining('main is broken') },
+      calls: ['connectToMainThread', 'Runtime.evaluate', 'disconnect'],
+      shapes: [['error']],
+      left: [],
+    });
+  });
+
   test.each(['idle', 'busy', 'blocked'])(
     'reaches a main thread that is %s and never loaded the library',
     async (state) => {

@@ -1,7 +1,7 @@
 // Clause 12: a memory that does not follow the contract is refused with the value found and the one expected, and nothing in it
 // has changed. Every bad header goes through each way in: openArea, another copy's area, register.
 
-import { type Area, openArea, register } from 'coexist';
+import { type Area, createArea, openArea, register } from 'coexist';
 import type { AreaValue } from 'coexist/abi';
 import { describe, expect, test } from 'vitest';
 import { type AreaBytes, bytesOf } from '../support/area-bytes.js';
@@ -42,8 +42,12 @@ const BAD: readonly Bad[] = [
   set('directory_capacity', 0x02000000),
   set('heap_offset', 0xffffffff),
   set('heap_size', 0xffffffff),
-  // Larger than the stride, and too small to hold the owner that every transition needs.
+  ...(['slot_offset', 'block_offset', 'directory_offset'] as const).map((name) => set(name, 8196)),
+  set('slot_stride', 132),
+  set('block_stride', 4100),
+  // Larger than the stride, and too small to hold the generation.
   set('feature_size', 129),
+  set('feature_size', 43),
   set('feature_size', 33),
   set('feature_size', 0),
 ];
@@ -77,6 +81,13 @@ describe.each(BACKENDS)('%s', (backend) => {
       }
       expect(bytes.changed(before)).toEqual([]);
     }
+  });
+
+  test('a creator refuses more than 4 GiB - 64 KiB', () => {
+    const { found } = failure('COEXIST_EINVAL', () =>
+      on(backend, () => createArea({ slots: 16384, blockBytes: 2 ** 18 })),
+    );
+    expect(found).toBeGreaterThan(2 ** 32 - 2 ** 16);
   });
 
   test('parts that end exactly at the end of the memory are inside it', () => {

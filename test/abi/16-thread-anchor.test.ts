@@ -98,6 +98,41 @@ describe.each(BACKENDS)('%s', (backend) => {
     expect(result[0]?.words).toEqual(result[1]?.words);
   });
 
+  test('an area with the id of the anchored one is the process’s area, however its memory was come by', async () => {
+    const { result } = await inProcess(
+      async ({ load, urls, threads, actor }) => {
+        const [a, b] = [await load(urls.a), await load(urls.b)];
+        const area = a.attach();
+        a.register();
+        const opened = b.openArea(area.buffer);
+        const slots = [b.register({ area: opened }).slot];
+        const worker = await actor();
+        // Before this worker attaches: environment data says which area is the process's.
+        const inWorker = await worker.run(
+          async ({ load }, { urls, memory }) => {
+            const [a, b] = [await load(urls.a), await load(urls.b)];
+            const slots = [a.register({ area: a.openArea(memory) }).slot, b.register().slot, a.register().slot];
+            return {
+              slots,
+              refcount: b
+                .attach()
+                .inspect()
+                .slots.find(({ slot }) => slot === slots[0])?.refcount,
+            };
+          },
+          { urls, memory: area.memory ?? area.buffer },
+        );
+        await worker.terminate();
+        const anchors = Object.getOwnPropertySymbols(threads).filter(({ description }) =>
+          description?.startsWith('coexist.thread'),
+        );
+        return { slots, refcount: area.inspect().slots[0]?.refcount, inWorker, anchors: anchors.length };
+      },
+      { env },
+    );
+    expect(result).toEqual({ slots: [0], refcount: 2, inWorker: { slots: [1, 1, 1], refcount: 3 }, anchors: 1 });
+  });
+
   test('the first definer wins: every copy uses the identity that it finds', async () => {
     const { result } = await inProcess(
       async ({ load, urls, threads, THREAD }) => {

@@ -73,11 +73,11 @@ describe.each(BACKENDS)('%s', (backend) => {
     expect([bytes.cpuId(0), bytes.slot(0, 'refcount'), bytes.owner(0)]).toEqual([0, 1, id]);
   });
 
-  test('-2 in the own slot: what is found and expected', () => {
+  test.each([-2, -3, -0x80000000])('%i in the own slot: what is found and expected', (cpuId) => {
     const area = smallArea(backend);
     register({ area });
-    bytesOf(area).setSlot(0, 'cpu_id', -2);
-    expect(failure('COEXIST_EFAILED', () => register({ area }))).toMatchObject({ found: -2 });
+    bytesOf(area).setSlot(0, 'cpu_id', cpuId);
+    expect(failure('COEXIST_EFAILED', () => register({ area }))).toMatchObject({ found: cpuId, expected: -1 });
   });
 
   test('while owner is 0 the other fields mean nothing', async () => {

@@ -99,6 +99,13 @@ describe.each(BACKENDS)('%s', (backend) => {
     expect(bytes.holders(0)).toBe(1n);
   });
 
+  test('an uncounted registration sets it too', () => {
+    const area = smallArea(backend);
+    register({ area, permanent: true, name: 'first' });
+    register({ area, name: 'second' });
+    expect([bytesOf(area).holders(0), bytesOf(area).slot(0, 'refcount')]).toEqual([3n, 0]);
+  });
+
   test('cleared only with the slot', () => {
     const area = smallArea(backend);
     const bytes = bytesOf(area);

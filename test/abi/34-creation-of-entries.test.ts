@@ -109,6 +109,7 @@ test('the order: creator, range and fields, ready, wake', () => {
   const steps = lines(writesOf(area, () => new Counter('ab', { area })));
   const entry = steps.slice(0, steps.findIndex((step) => step.startsWith('wake')) + 1);
   expect(entry[0]).toBe(`entry[0].creator = ${id}`);
+  expect(entry.slice(1, 3)).toEqual(['entry[0].state = 1', 'header.block_used = 64']);
   expect(entry.slice(-2, -1)).toEqual(['entry[0].state = 2']);
   expect(entry.at(-1)).toMatch(/^wake entry\[0\]\.state/);
   expect(entry.slice(1, -2)).toEqual(

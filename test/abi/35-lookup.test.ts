@@ -51,6 +51,30 @@ describe.each(BACKENDS)('%s', (backend) => {
     },
   );
 
+  test('a creator that finished before it died: the state is read once more, and nothing is taken over', () => {
+    const area = openForged(backend, (bytes) => {
+      bytes.setCreator(0, NO_SUCH_THREAD);
+      bytes.setEntry(0, 'state', 1);
+    });
+    const bytes = bytesOf(area);
+    register({ area });
+    const load = Atomics.load as (array: unknown, index: number) => number;
+    const state = (bytes.entryAt(0) + 8) / 4;
+    let finished = false;
+    vi.spyOn(Atomics, 'load').mockImplementation(((array: Int32Array, index: number) => {
+      const value = load.call(Atomics, array, index);
+      if (!finished && array.buffer === area.buffer && array.BYTES_PER_ELEMENT === 4 && index === state) {
+        finished = true;
+        bytes.setEntry(0, 'kind', 3);
+        bytes.setEntryName(0, 'theirs');
+        bytes.setEntry(0, 'state', 2);
+      }
+      return value;
+    }) as never);
+    new Counter('mine', { area });
+    expect([bytes.creator(0), bytes.entryName(0), bytes.entryName(1)]).toEqual([NO_SUCH_THREAD, 'theirs', 'mine']);
+  });
+
   test('several of them: each before the next', () => {
     const area = openForged(backend, (bytes) => {
       for (const k of [0, 1, 2]) bytes.setCreator(k, NO_SUCH_THREAD);
