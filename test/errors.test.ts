@@ -146,7 +146,7 @@ describe('in this thread', () => {
     });
     await expect(attachAsync({ timeout: -1 })).rejects.toMatchObject({
       code: 'COEXIST_EINVAL',
-      message: expect.stringMatching(/timeout is -1, expected 0 to 2147483647 ms/),
+      message: expect.stringMatching(/timeout is -1, expected a number of milliseconds from 0 to 2147483647/),
     });
   });
 });
