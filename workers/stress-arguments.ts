@@ -1,0 +1,102 @@
+// The arguments of the stress command, checked: every refusal says what was passed and what would do.
+
+import { parseArgs } from 'node:util';
+import { LIMITS } from 'coexist/abi';
+
+export interface StressArguments {
+  readonly topic: string;
+  readonly threads: number;
+  readonly seconds: number;
+  /** Share of the running threads that die in each second. */
+  readonly kill: number;
+  readonly seed: number;
+  readonly slots: number;
+  readonly json: boolean;
+}
+
+/** What was typed cannot be run; the message says why. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
+
+const TOPICS = { register: 'threads register and unregister with two copies of the library while others die' } as const;
+const BOUNDS = {
+  threads: { least: 1, most: 1000, whole: true, standard: 50 },
+  seconds: { least: 1, most: 86_400, whole: false, standard: 20 },
+  kill: { least: 0, most: 1, whole: false, standard: 0.2 },
+  seed: { least: 0, most: 2 ** 32 - 1, whole: true, standard: undefined },
+  slots: { least: LIMITS.slotCapacity.min, most: LIMITS.slotCapacity.max, whole: true, standard: undefined },
+} as const;
+
+/** Fewer than threads: a claim that finds the table full has to sweep, and to refuse. */
+const SLOTS_PER_THREAD = 0.8;
+
+const topicList = Object.entries(TOPICS)
+  .map(([name, summary]) => `  ${name}  ${summary}`)
+  .join('\n');
+
+export const HELP = `Usage: npm run stress -- TOPIC [options]
+
+Topics:
+${topicList}
+
+Options:
+  --threads N  threads kept alive, 1 to 1000 (50)
+  --seconds S  length of the run, 1 to 86400 (20)
+  --kill P     share of the running threads that die in each second, 0 to 1 (0.2)
+  --seed N     seed of every random choice, 0 to 4294967295 (random; always printed)
+  --slots N    slots of the area, 1 to 16384 (4 for every 5 threads, so that the table gets full)
+  --json       print one JSON object at the end and nothing else
+  --help       print this
+
+Exits with 0 if every invariant held, 1 if one did not, 2 for bad arguments, 130 after Ctrl-C.`;
+
+/**
+ * @returns undefined where help was asked for
+ * @throws UsageError
+ */
+export function parseArguments(args: readonly string[]): StressArguments | undefined {
+  const { values, positionals } = parse(args);
+  if (values.help) return undefined;
+  const topics = Object.keys(TOPICS).join(', ');
+  const [topic, ...rest] = positionals;
+  if (topic === undefined) throw new UsageError(`no topic given; topics: ${topics}`);
+  if (!Object.hasOwn(TOPICS, topic)) throw new UsageError(`unknown topic "${topic}"; topics: ${topics}`);
+  if (rest.length > 0) throw new UsageError(`one topic at a time, but "${rest.join(' ')}" follows "${topic}"`);
+
+  const threads = bounded('threads', values.threads) ?? BOUNDS.threads.standard;
+  return {
+    topic,
+    threads,
+    seconds: bounded('seconds', values.seconds) ?? BOUNDS.seconds.standard,
+    kill: bounded('kill', values.kill) ?? BOUNDS.kill.standard,
+    seed: bounded('seed', values.seed) ?? Math.floor(Math.random() * 2 ** 32),
+    slots: bounded('slots', values.slots) ?? Math.ceil(threads * SLOTS_PER_THREAD),
+    json: values.json === true,
+  };
+}
+
+function parse(args: readonly string[]) {
+  const text = { type: 'string' } as const;
+  const flag = { type: 'boolean' } as const;
+  try {
+    return parseArgs({
+      args: [...args],
+      allowPositionals: true,
+      options: { threads: text, seconds: text, kill: text, seed: text, slots: text, json: flag, help: flag },
+    });
+  } catch (error) {
+    // Behind the first sentence Node explains how to pass values that look like options; none is valid here.
+    throw new UsageError((error as Error).message.split(/\. |\.?\n/)[0]);
+  }
+}
+
+function bounded(name: keyof typeof BOUNDS, text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  const { least, most, whole } = BOUNDS[name];
+  const value = /^\d+(\.\d+)?$/.test(text) ? Number(text) : Number.NaN;
+  if (value >= least && value <= most && (!whole || Number.isInteger(value))) return value;
+  throw new UsageError(
+    `--${name} is "${text}", expected ${whole ? 'an integer' : 'a number'} from ${least} to ${most}`,
+  );
+}

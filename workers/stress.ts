@@ -1,0 +1,28 @@
+// npm run stress -- TOPIC: the library under random load and random deaths, with its invariants asserted all along.
+
+import process from 'node:process';
+import { HELP, parseArguments, type StressArguments, UsageError } from './stress-arguments.js';
+import { stressRegister } from './stress-register.js';
+
+const topics: Record<string, (given: StressArguments) => Promise<number>> = { register: stressRegister };
+
+// Whoever read the output has gone: the run goes on, its exit code still counts.
+process.stdout.on('error', () => {});
+
+try {
+  const given = parseArguments(process.argv.slice(2));
+  if (given === undefined) process.stdout.write(`${HELP}\n`);
+  else {
+    const { topic, threads, seconds, kill, seed, slots, json } = given;
+    if (!json) {
+      process.stdout.write(
+        `stress ${topic}: ${threads} threads, ${seconds} s, kill ${kill}, ${slots} slots, seed ${seed}\n`,
+      );
+    }
+    process.exitCode = await topics[topic]!(given);
+  }
+} catch (error) {
+  if (!(error instanceof UsageError)) throw error;
+  process.stderr.write(`stress: ${error.message}\nnpm run stress -- --help says more.\n`);
+  process.exitCode = 2;
+}
