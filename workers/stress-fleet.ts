@@ -8,12 +8,10 @@ import { deriveSeed, type Random } from './stress-random.js';
 import type { Flavour, ThreadData } from './stress-thread.js';
 import type { Watch } from './stress-watch.js';
 
-/** Of every row of weights, how often each comes. */
 const FLAVOUR_WEIGHTS = { churn: 50, counter: 25, cut: 12, parent: 8, permanent: 5 } satisfies Record<Flavour, number>;
 const DOOM_WEIGHTS = { terminate: 40, exit: 18, throw: 12, reject: 12, return: 12, oom: 6 };
 /** How often a thread may be doomed before it has done anything. */
 const UNBORN_SHARE = 0.1;
-const NO_WASM_SHARE = 0.3;
 const MOST_NESTED = 2;
 /**
  * Dying threads are replaced at once, but there are never more than this many for each that is wanted: a worker that
@@ -121,39 +119,35 @@ export function createFleet({ seed, random, ledger, watch, copies, fault, stoppi
 
   function onExit(thread: Thread, code: number): void {
     threads.delete(thread.me);
-    const { doom, error } = thread;
-    if (!asTold(thread, code)) {
-      notes.push(`${thread.text}, told to ${doom ?? 'go on'}, ended with code ${code}: ${error?.stack ?? 'no error'}`);
+    const { me, error, text, nested } = thread;
+    const how = howItDied(thread, code);
+    if (how === undefined) {
+      notes.push(`${text}, told to ${thread.doom ?? 'go on'}, ended with code ${code}: ${error?.stack ?? 'no error'}`);
       watch.violate('unexpected failure', -1, 0, code);
-    } else if (doom !== undefined && (doom === 'return' || code !== 0 || !stopping())) {
-      deaths[doom]++;
-      deaths.nested += thread.nested.filter((me) => ledger.get(me, 'sequence') > 0).length;
+    } else if (how !== 'stopped') {
+      deaths[how]++;
+      deaths.nested += nested.filter((n) => ledger.get(n, 'sequence') > 0).length;
     }
-    retire(thread.me);
-    thread.nested.forEach(retire);
+    retire(me);
+    nested.forEach(retire);
   }
 
-  function asTold({ doom, error }: Thread, code: number): boolean {
-    if (stopping() && code === 0 && error === undefined) return true;
-    switch (doom) {
-      case undefined:
-        return false;
-      case 'exit':
-        return code === EXIT_CODE && error === undefined;
-      case 'return':
-        return code === 0 && error === undefined;
-      case 'terminate':
-        return error === undefined;
-      case 'oom':
-        return error?.code === 'ERR_WORKER_OUT_OF_MEMORY';
-      default:
-        return error?.message === ON_PURPOSE;
+  /** undefined: not as it was told to. */
+  function howItDied({ me, doom, error }: Thread, code: number): Doom | 'stopped' | undefined {
+    if (error !== undefined) {
+      if (doom === 'oom') return error.code === 'ERR_WORKER_OUT_OF_MEMORY' ? doom : undefined;
+      return (doom === 'throw' || doom === 'reject') && error.message === ON_PURPOSE ? doom : undefined;
     }
+    // Told to, or by its own choice after a vm timeout.
+    if (code === EXIT_CODE && ledger.get(me, 'leaving') === 1) return 'exit';
+    if (code === 0 && doom === 'return') return doom;
+    if (code === 0 && stopping()) return 'stopped';
+    return doom === 'terminate' ? doom : undefined;
   }
 
   function start(): void {
     const flavour = faultDue ? 'churn' : random.weighted(FLAVOUR_WEIGHTS);
-    const twin = process.env['COEXIST_NO_WASM'] === '1' || random.chance(NO_WASM_SHARE);
+    const twin = process.env['COEXIST_NO_WASM'] === '1' || random.chance(flavour === 'cut' ? 0.5 : 0.3);
     const kind = `${flavour}, ${twin ? 'JavaScript twin' : 'wasm'}`;
     const n = ++started;
     const me = number(`thread ${n} (${kind})`);

@@ -51,7 +51,9 @@ export function createHoldings(me: number, ledger: Ledger, slots: Slots): Holdin
     ledger.record({ rule, seenBy: me, slot, expected, found, row: slot < 0 ? [] : slots.dump(slot) });
   }
 
+  // What has happened since the last operation must not be blamed on this one, nor lost in its error.
   function begin(): void {
+    check();
     ledger.bump(me, 'sequence');
   }
 
@@ -65,14 +67,20 @@ export function createHoldings(me: number, ledger: Ledger, slots: Slots): Holdin
     ledger.bump(me, 'sequence');
   }
 
-  // Where the slot is comes from the thread anchor (docs/ABI.md, clause 16): a counter does not tell.
-  function take(): void {
-    const anchor = shelf[Symbol.for(THREAD_KEY)]!;
-    slot = anchor[0]!;
-    generation = slots.field(slot, 'generation');
+  // From the thread anchor (docs/ABI.md, clause 16), which is there from the first claim on.
+  function learn(): void {
+    const anchor = shelf[Symbol.for(THREAD_KEY)];
+    if (identity !== 0n || anchor === undefined) return;
     identity = (BigInt(anchor[3]!) << 32n) | BigInt(anchor[2]! >>> 0);
     ledger.set(me, 'identityLow', anchor[2]!);
     ledger.set(me, 'identityHigh', anchor[3]!);
+  }
+
+  function take(): void {
+    learn();
+    // A counter does not tell its slot; the anchor does.
+    slot = shelf[Symbol.for(THREAD_KEY)]![0]!;
+    generation = slots.field(slot, 'generation');
     const mark = ledger.markAt(slot);
     for (let seen = 0; seen !== me; ) {
       const found = Atomics.compareExchange(i32, mark, seen, me);
@@ -110,11 +118,16 @@ export function createHoldings(me: number, ledger: Ledger, slots: Slots): Holdin
 
   function checkNone(): void {
     // Every so often: it looks at every slot.
-    if (slack > 0 || identity === 0n || looks++ % 16 !== 0) return;
+    if (slack === 0 && looks++ % 16 === 0 && ownsAny()) violate('slot left behind', 0, 1);
+  }
+
+  function ownsAny(): boolean {
+    learn();
     for (let i = 0; i < slots.capacity; i++) {
       const owner = slots.owner(i);
-      if (owner === identity || owner === -identity) violate('slot left behind', -1, i);
+      if (identity !== 0n && (owner === identity || owner === -identity)) return true;
     }
+    return false;
   }
 
   function add(open: () => Handle, counted: boolean): boolean {
@@ -170,7 +183,7 @@ export function createHoldings(me: number, ledger: Ledger, slots: Slots): Holdin
     cut(run) {
       begin();
       run();
-      slack++;
+      slack = handles.length === 0 && !ownsAny() ? 0 : slack + 1;
       ledger.bump(me, 'cuts');
       finish();
     },

@@ -1,13 +1,13 @@
 // Stress topic "register": keeps a number of threads alive that register and unregister at random with two copies of the
 // library, has them die in every way there is, and asserts all along that slots, counts and counters stay right.
 
-import { cpSync, mkdirSync, rmSync } from 'node:fs';
 import process from 'node:process';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
-import { attach, probe, register } from 'coexist';
-import { Counter } from 'coexist/percpu';
+import { attach, probe } from 'coexist';
+import { createAccounts } from './stress-accounts.js';
 import type { StressArguments } from './stress-arguments.js';
+import { makeCopies } from './stress-copies.js';
 import { FAULT_VARIABLE } from './stress-faults.js';
 import { createFleet, ROWS_PER_THREAD } from './stress-fleet.js';
 import type { GuardData } from './stress-guard.js';
@@ -22,7 +22,6 @@ const COUNT_EVERY = 10;
 const STARTS_AT_ONCE = 16;
 const STUCK_MS = 30_000;
 const END_MS = 60_000;
-const COUNTERS = ['stress/0', 'stress/1'];
 
 /** @returns the exit code */
 export async function stressRegister(given: StressArguments): Promise<number> {
@@ -42,16 +41,16 @@ export async function stressRegister(given: StressArguments): Promise<number> {
   const report = createReport(given);
   const random = createRandom(seed);
   const stopping = (): boolean => Atomics.load(i32, control.stop) !== 0;
-  const copies = makeCopies();
   const fleet = createFleet({
     seed,
     random,
     ledger,
     watch,
-    copies: copies.urls,
+    copies: makeCopies(),
     fault: process.env[FAULT_VARIABLE],
     stopping,
   });
+  const accounts = createAccounts(area, slots, fleet, watch);
   const guard = new Worker(new URL('stress-guard.js', import.meta.url), {
     workerData: { ledger: ledger.shape, seconds: STUCK_MS / 1000, seed } satisfies GuardData,
   });
@@ -66,7 +65,6 @@ export async function stressRegister(given: StressArguments): Promise<number> {
   const begun = performance.now();
   const elapsed = (): number => (performance.now() - begun) / 1000;
   const rss = { early: 0, last: 0, most: 0 };
-  const counters: Counter[] = [];
   let violationsSeen = 0;
   let ticks = 0;
   let lastProgress = { operations: 0, ended: 0, at: begun };
@@ -81,27 +79,6 @@ export async function stressRegister(given: StressArguments): Promise<number> {
     totals: fleet.totals(),
   });
 
-  /** A sum read between two looks at the ledgers lies between what they say; over dead threads, exactly. */
-  function checkCounters(): bigint {
-    try {
-      // Constructing one registers; only sums are wanted here.
-      for (const name of COUNTERS.slice(counters.length)) {
-        const counter = new Counter(name);
-        counter.dispose();
-        counters.push(counter);
-      }
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === 'COEXIST_EFULL') return 0n;
-      throw error;
-    }
-    const { added: least } = fleet.totals();
-    const sum = counters.reduce((total, counter) => total + counter.sum(), 0n);
-    const { added, adding } = fleet.totals();
-    if (sum < BigInt(least)) watch.violate('counter not exact', -1, least, Number(sum));
-    if (sum > BigInt(added + adding)) watch.violate('counter not exact', -1, added + adding, Number(sum));
-    return sum;
-  }
-
   function drain(): void {
     for (const violation of ledger.violations(violationsSeen)) {
       violationsSeen++;
@@ -114,7 +91,7 @@ export async function stressRegister(given: StressArguments): Promise<number> {
     Atomics.add(i32, control.heartbeat, 1);
     watch.pass(fleet.live());
     fleet.checkOperations();
-    if (++ticks % COUNT_EVERY === 0) checkCounters();
+    if (++ticks % COUNT_EVERY === 0) accounts.checkCounters();
     drain();
     const now = progress();
     const { operations } = now.totals;
@@ -127,6 +104,8 @@ export async function stressRegister(given: StressArguments): Promise<number> {
         );
       }
       watch.violate('no progress', -1, 0, STUCK_MS);
+      // Once is enough.
+      lastProgress.at = Infinity;
     }
     rss.last = process.memoryUsage.rss();
     rss.most = Math.max(rss.most, rss.last);
@@ -160,52 +139,14 @@ export async function stressRegister(given: StressArguments): Promise<number> {
     drain();
     await Promise.race([fleet.terminateAll(), sleep(END_MS)]);
   }
-  const sum = checkEnd();
+  const sum = accounts.checkEnd();
   drain();
   Atomics.store(i32, control.guardStop, 1);
   Atomics.notify(i32, control.guardStop);
   await guard.terminate();
   process.off('SIGINT', onInterrupt);
-  copies.remove();
   rss.early ||= rss.last;
   report.end({ ...progress(), arguments: given, interrupted, sum: String(sum), rss });
   if (ledger.violationCount() > 0) return 1;
   return interrupted ? 130 : 0;
-
-  /** Every thread has ended: nothing is left, everything was counted, and the table can be used. */
-  function checkEnd(): bigint {
-    watch.pass(fleet.live());
-    area.reclaim();
-    for (let slot = 0; slot < slots.capacity; slot++) {
-      if (slots.owner(slot) !== 0n) watch.violate('slot left behind', slot, 0, 1);
-    }
-    let registered = 0;
-    for (let slot = 0; slot < slots.capacity; slot++) registered += slots.field(slot, 'registered_total');
-    const { registrations, cuts } = fleet.totals();
-    // The end of each thread, and each vm timeout, may fall between the count and the ledger; this thread registered for
-    // its counters.
-    const most = registrations + fleet.ended + cuts + counters.length;
-    if (registered < registrations || registered > most) {
-      watch.violate('registrations not exact', -1, registrations, registered);
-    }
-    const total = checkCounters();
-    register().unregister();
-    return total;
-  }
-}
-
-/** Two installed copies of the library, for this process alone. */
-function makeCopies(): { urls: string[]; remove(): void } {
-  const root = new URL('../../', import.meta.url);
-  const folder = new URL(`build/stress-copies/${process.pid}/`, root);
-  const urls = ['a', 'b'].map((name) => {
-    const copy = new URL(`${name}/`, folder);
-    mkdirSync(copy, { recursive: true });
-    cpSync(new URL('dist', root), new URL('dist', copy), { recursive: true });
-    cpSync(new URL('package.json', root), new URL('package.json', copy));
-    return new URL('dist', copy).href;
-  });
-  const remove = (): void => rmSync(folder, { recursive: true, force: true });
-  process.on('exit', remove);
-  return { urls, remove };
 }

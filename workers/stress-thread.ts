@@ -33,6 +33,7 @@ const { me, flavour } = data;
 const MOST_HANDLES = 6;
 const BATCH = 100;
 const MOST_REST_MS = 20;
+const LEAVE_WHEN_LEAKED = 0.1;
 const random = createRandom(data.seed);
 const ledger = openLedger(data.ledger);
 const command = (): Death | undefined => DEATHS[ledger.get(me, 'command') - 1];
@@ -120,8 +121,9 @@ function operation(): void {
 function cut(): void {
   const { api } = random.pick(copies);
   const name = random.chance(0.5) ? `stress-${random.below(4)}` : undefined;
+  const keep = random.chance(0.3);
+  let registration: coexist.Registration | undefined;
   const step = (): void => {
-    let registration: coexist.Registration;
     try {
       registration = api.register({ name });
     } catch (error) {
@@ -133,13 +135,19 @@ function cut(): void {
     ledger.bump(me, 'operations');
   };
   Object.assign(globalThis, { stressStep: step });
+  // Often with nothing held: then the cut may fall into a claim, or into a last unregister.
+  while (handles.length > 0 && !keep) holdings.drop(handles.length - 1);
   holdings.cut(() => {
     try {
       new Script('for (;;) stressStep();').runInThisContext({ timeout: 1 + random.below(3) });
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'ERR_SCRIPT_EXECUTION_TIMEOUT') throw error;
     }
+    // As a program would that was cut while it held one; does nothing if it was cut in or behind unregister().
+    registration?.[Symbol.dispose]();
   });
+  // A count that stays too high keeps the slot, and cuts into claims and last unregisters away.
+  if (ledger.get(me, 'slack') > 0 && random.chance(LEAVE_WHEN_LEAKED)) leave();
   // Repairs what the cut has left, and finishes a directory entry of that name that others may be waiting for.
   if (handles.length < MOST_HANDLES) {
     holdings.add(() => {
@@ -226,7 +234,7 @@ async function run(): Promise<void> {
       if (how !== undefined) return die(how);
       operation();
     }
-    if (flavour === 'cut' && random.chance(0.2)) cut();
+    if (flavour === 'cut' && random.chance(0.5)) cut();
     plantAnyFault();
     await rest();
   }
