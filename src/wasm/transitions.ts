@@ -1,5 +1,5 @@
-// The transitions of docs/ABI.md behind one interface, with two implementations: one wasm leaf call each (which nothing
-// can interrupt), or the JavaScript twin, whose every prefix is repairable.
+// The transitions of docs/ABI.md behind one interface, with two implementations: one wasm call each, or the JavaScript twin
+// where wasm is off. Every prefix of either is repairable; the wasm is faster, and its counting cannot be interrupted.
 
 import type { Views } from '../abi/views.js';
 import bytes from './transitions.wat';

@@ -1,6 +1,8 @@
-;; The transitions of docs/ABI.md (clauses 23 to 30 and 34), each one leaf call: nothing can interrupt it half-way.
-;; src/wasm/twin.ts is the same in JavaScript; every test runs on both. Names between percent signs are replaced at build time from the
-;; tables in src/abi, so that no offset is written twice. "at" is the byte offset of a slot or of an entry.
+;; The transitions of docs/ABI.md (clauses 23 to 30 and 34), one call each. V8 looks for interruption at function entries and
+;; loop headers, so a vm timeout can cut a claim half-way here as it can in JavaScript, and the same clauses repair it; "up",
+;; "down" and "first" have no call and no loop behind their first effect. src/wasm/twin.ts is the same in JavaScript; every
+;; test runs on both. Names between percent signs are replaced at build time from the tables in src/abi, so that no offset is
+;; written twice. "at" is the byte offset of a slot or of an entry.
 (module
   (import "area" "memory" (memory 1 65536 shared))
 
