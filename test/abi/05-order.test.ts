@@ -11,13 +11,14 @@ describe.each([
   test('main: its anchor before environment data, environment data before creation', async () => {
     const script = async (
       { load, urls, threads, AREA }: Tools,
-      { anchor, inherited }: { anchor: boolean; inherited: boolean },
+      { anchor, inherited }: { anchor: boolean; inherited: boolean | 'no area' },
     ) => {
       const lib = await load(urls.a);
       const make = () => lib.createArea({ slots: 2, blockBytes: 4096, heapBytes: 0 });
       const [first, second] = [make(), make()];
       if (anchor) Reflect.defineProperty(threads, AREA, { value: first.memory ?? first.buffer });
-      if (inherited) threads.setEnvironmentData('coexist.area.v1', (second.memory ?? second.buffer) as never);
+      const data = inherited === 'no area' ? inherited : (second.memory ?? second.buffer);
+      if (inherited) threads.setEnvironmentData('coexist.area.v1', data as never);
       const via = lib.probe().via;
       const { id } = lib.attach();
       return { via, found: id === first.id ? 'anchor' : id === second.id ? 'inherited' : 'own' };
@@ -25,6 +26,10 @@ describe.each([
     const cases = [
       [
         { anchor: true, inherited: true },
+        { via: 'anchor', found: 'anchor' },
+      ],
+      [
+        { anchor: true, inherited: 'no area' },
         { via: 'anchor', found: 'anchor' },
       ],
       [

@@ -27,16 +27,18 @@ describe.each([
         const { id } = (await load(urls.b)).attach();
         const same = (await joined) === id;
         const before = asked.length;
-        // A thread that asks on after its answer would ask within two intervals.
-        await new Promise((resolve) => setTimeout(resolve, 250));
-        await worker.terminate();
+        // A thread that asked on would neither fall silent nor end by itself.
+        const exit = new Promise<number>((resolve) => worker.worker.once('exit', resolve));
+        await worker.run(() => void process.getBuiltinModule('node:worker_threads').parentPort?.unref());
+        const exitCode = await exit;
         channel.close();
-        return { names: names.size, same, more: asked.length - before };
+        return { names: names.size, same, exitCode, more: asked.length - before };
       },
       { env },
     );
     expect(result.names).toBe(1);
     expect(result.same).toBe(true);
+    expect(result.exitCode).toBe(0);
     // What was under way when the answer came may still arrive.
     expect(result.more).toBeLessThanOrEqual(1);
   });
