@@ -1,13 +1,11 @@
-// The parts of the main job that decide: what is compared, what is checked, who is killed when.
+// The parts of the main job that decide what is done, what is compared and what is checked.
 
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { checksOf, type Evidence } from '../examples/job/hash/checks.js';
 import { compare, type Result } from '../examples/job/hash/compare.js';
-import { Interrupted } from '../examples/job/pool.js';
 import { createRandom, sample } from '../examples/job/random.js';
-import { runAll } from '../examples/job/run.js';
 import { walk } from '../examples/job/walk.js';
 import { Folder } from './support/job.js';
 
@@ -62,7 +60,7 @@ const sound: Evidence = {
   comparison: { equal: 3, wrong: [], changed: 0, unreadable: 0 },
   metered: { files: 4n, bytes: 40n },
   done: { files: 3, bytes: 30 },
-  hellos: [{ threadId: 1, areaId: 7, slot: 1, generation: 1, refcounts: [1, 2] }],
+  hellos: [{ threadId: 1, critical: new Int32Array(1), areaId: 7, slot: 1, generation: 1, refcounts: [1, 2] }],
   final: { areaId: 7, capacity: 64, highWater: 2, conflicted: false, conflict: 0, slots: [] },
   copies: ['/a', '/b', '/c'],
 };
@@ -123,103 +121,6 @@ test('the same seed samples the same different indices, heavier ones more often'
   const heavy = Array.from({ length: 100 }, (_, seed) => sample(createRandom(seed), 1, weights)[0]);
   expect(heavy.filter((index) => index === 2).length).toBeGreaterThan(90);
   expect(sample(createRandom(1), 5, weights)).toEqual([0, 1, 2, 3, 4]);
-});
-
-/** A pool of threads that finish their tasks when told to. */
-function fakePool() {
-  let lastThread = 0;
-  const running = new Map<number, { threadId: number; finish(): void; die(killed: boolean): void }>();
-  const pool = {
-    onAssign() {},
-    allUp: async () => {},
-    busy: () => [...running].map(([index, { threadId }]) => ({ threadId, index })),
-    kill(threadId: number) {
-      for (const each of [...running.values()]) if (each.threadId === threadId) each.die(true);
-    },
-    run: (index: number, _task: object, settle: (result: number) => void) =>
-      new Promise<void>((resolve, reject) => {
-        const threadId = ++lastThread;
-        let ended = false;
-        const end = (then: () => void) => () => {
-          if (ended) return;
-          ended = true;
-          running.delete(index);
-          then();
-        };
-        running.set(index, {
-          threadId,
-          finish: end(() => {
-            settle(index);
-            resolve();
-          }),
-          die: (killed) => end(() => reject(new Interrupted(threadId, killed)))(),
-        });
-        pool.onAssign();
-      }),
-  };
-  return { pool, running };
-}
-
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
-
-function start(tasks: number, lanes: number, plan: number[], isMidway: () => boolean = () => false) {
-  const { pool, running } = fakePool();
-  const results: number[] = [];
-  const killed: number[] = [];
-  const { signal } = new AbortController();
-  const done = runAll({
-    pool,
-    tasks: Array.from({ length: tasks }, () => ({})),
-    lanes,
-    plan,
-    random: createRandom(1),
-    isMidway,
-    onResult: (index: number) => results.push(index),
-    onKill: (_, index) => killed.push(index),
-    signal,
-  });
-  return { running, results, killed, done };
-}
-
-test('no kill is missed, though the last tasks finish in one turn and none was seen midway', async () => {
-  for (const plan of [[0], [1], [0, 1]]) {
-    const { running, results, killed, done } = start(2, 2, plan);
-    for (let turns = 0; turns < 20 && results.length < 2; turns++) {
-      await turn();
-      for (const { finish } of [...running.values()]) finish();
-    }
-    expect(await done).toMatchObject({ settled: 2, killed: plan.length, again: plan.length, deaths: 0 });
-    expect(killed).toHaveLength(plan.length);
-    expect(results.sort()).toEqual([0, 1]);
-  }
-});
-
-test('a worker is killed in the middle of a task if there is time, and the task runs again', async () => {
-  let midway = false;
-  const { running, killed, done } = start(5, 1, [1], () => midway);
-  await turn();
-  expect(killed).toEqual([]);
-  running.get(0)?.finish();
-  await turn();
-  expect(killed).toEqual([]);
-  midway = true;
-  for (let turns = 0; turns < 1000 && killed.length === 0; turns++) await turn();
-  expect(killed).toEqual([1]);
-  for (let task = 1; task < 5; task++) {
-    await turn();
-    running.get(task)?.finish();
-  }
-  expect(await done).toEqual({ settled: 5, killed: 1, again: 1, deaths: 0 });
-});
-
-test('a task over which workers keep dying ends the run', async () => {
-  const { running, done } = start(1, 1, []);
-  const failed = expect(done).rejects.toThrow('3 workers died over one task');
-  for (let deaths = 0; deaths < 3; deaths++) {
-    running.get(0)?.die(false);
-    await turn();
-  }
-  await failed;
 });
 
 test('the walk lists regular files, follows no link, and reports what it cannot read', () => {

@@ -4,10 +4,11 @@
 
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Piscina } from 'piscina';
+import { closeCritical } from './critical.js';
 
 /**
- * What a worker says when it has loaded.
- * @typedef {{ threadId: number }} Hello
+ * What a worker says when it has loaded. It enters its critical section where it must not be terminated.
+ * @typedef {{ threadId: number, critical: Int32Array }} Hello
  */
 
 /** The thread ended in a task, or just before it. */
@@ -125,7 +126,10 @@ export function openPool({ filename, handler, workers, onHello }) {
       settle(result);
     },
 
-    /** The threads that have a task now, in the order of their ids. */
+    /** How many tasks are with threads that are being killed: each may still have its result, or run again. */
+    doomed: () => [...assigned.keys()].filter((threadId) => doomed.has(threadId)).length,
+
+    /** The threads that have a task now and are not being killed, in the order of their ids. */
     busy() {
       return [...assigned]
         .filter(([threadId]) => isUp(threadId))
@@ -136,12 +140,19 @@ export function openPool({ filename, handler, workers, onHello }) {
     /** @param {number} threadId */
     kill(threadId) {
       doomed.add(threadId);
+      const hello = hellos.get(threadId);
+      if (hello !== undefined) closeCritical(hello.critical);
       void pool.threads.find((thread) => thread.threadId === threadId)?.terminate();
     },
 
-    /** Ends every thread, at once. */
+    /** Ends every thread; those that are still starting when they have started. */
     async close() {
+      await handle.allUp().catch(() => {});
       closed = true;
+      for (const { threadId } of pool.threads) {
+        const hello = hellos.get(threadId);
+        if (hello !== undefined) closeCritical(hello.critical);
+      }
       await pool.destroy();
     },
   };

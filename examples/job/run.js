@@ -13,7 +13,7 @@ const POLL_MS = 1;
  * @template {object} T
  * @template R
  * @typedef {object} RunOptions
- * @property {Pick<ReturnType<typeof import('./pool.js').openPool<import('./pool.js').Hello, R>>, 'run' | 'busy' | 'kill' | 'allUp' | 'onAssign'>} pool
+ * @property {Pick<ReturnType<typeof import('./pool.js').openPool<import('./pool.js').Hello, R>>, 'run' | 'busy' | 'doomed' | 'kill' | 'allUp' | 'onAssign'>} pool
  * @property {T[]} tasks
  * @property {number} lanes Tasks at a time.
  * @property {number[]} plan A kill is due when this many tasks have their result; ascending, different numbers.
@@ -45,9 +45,9 @@ export async function runAll({ pool, tasks, lanes, plan, random, isMidway, onRes
     fail = reject;
   });
 
-  /** With as many kills left as tasks, none may be missed. */
-  const isLast = () => killed < plan.length && tasks.length - settled <= plan.length - killed;
-  const isDue = () => killed < plan.length && /** @type {number} */ (plan[killed]) <= settled;
+  /** With as many kills left as tasks that somebody can be killed over, none may be missed. */
+  const isLast = () => killed < plan.length && tasks.length - settled - pool.doomed() <= plan.length - killed;
+  const isDue = () => isLast() || (killed < plan.length && /** @type {number} */ (plan[killed]) <= settled);
 
   const strike = () => {
     scheduled = false;

@@ -1,11 +1,10 @@
-// What a worker does to one file: hashes it and compresses it.
+// What a worker does to one file: hashes and compresses it chunk by chunk, so that memory does not depend on its size.
 // @ts-check
 
 import { createHash } from 'node:crypto';
-import { once } from 'node:events';
-import { closeSync, constants, createReadStream, fstatSync, openSync, readFileSync } from 'node:fs';
-import { finished } from 'node:stream/promises';
-import { CHUNK, compress, createCompressor } from './compress.js';
+import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { runCritical } from '../critical.js';
+import { CHUNK, createPacker } from './compress.js';
 
 /**
  * @typedef {object} Digest
@@ -23,18 +22,22 @@ import { CHUNK, compress, createCompressor } from './compress.js';
 /** Neither follows a link nor waits for a pipe's writer, should the file have become one since it was listed. */
 const FLAGS = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK;
 
+const buffer = Buffer.allocUnsafe(CHUNK);
+
 /**
+ * One file at a time.
  * @param {string} path
+ * @param {Int32Array} critical Entered while native objects are being made.
  * @returns {Promise<Digest | Failure>}
  */
-export async function digest(path) {
+export async function digest(path, critical) {
   /** @type {number | undefined} */
   let file;
   try {
     file = openSync(path, FLAGS);
     const before = fstatSync(file, { bigint: true });
     if (!before.isFile()) return { kind: 'unreadable', reason: 'no longer a regular file' };
-    const content = before.size <= CHUNK ? digestAtOnce(file) : await digestInChunks(file);
+    const content = await read(file, runCritical(critical, createPacker));
     const after = fstatSync(file, { bigint: true });
     const stamp = stampOf(before) === stampOf(after) ? stampOf(after) : 'changed while it was read';
     return { kind: 'done', ...content, stamp };
@@ -53,32 +56,24 @@ function stampOf({ ino, size, mtimeNs, ctimeNs }) {
   return `${ino} ${size} ${mtimeNs} ${ctimeNs}`;
 }
 
-/** @param {number} file */
-function digestAtOnce(file) {
-  const content = readFileSync(file);
-  const sha256 = createHash('sha256').update(content).digest('hex');
-  return { sha256, bytes: content.length, packed: compress(content).length };
-}
-
-/** @param {number} file */
-async function digestInChunks(file) {
+/**
+ * @param {number} file
+ * @param {ReturnType<typeof createPacker>} packer
+ */
+async function read(file, packer) {
   const hash = createHash('sha256');
-  const compressor = createCompressor();
   let bytes = 0;
-  let packed = 0;
-  compressor.on('data', (/** @type {Buffer} */ chunk) => {
-    packed += chunk.length;
-  });
   try {
-    for await (const chunk of createReadStream('', { fd: file, autoClose: false, highWaterMark: CHUNK, start: 0 })) {
-      bytes += chunk.length;
+    for (;;) {
+      const count = readSync(file, buffer, 0, CHUNK, null);
+      if (count === 0) break;
+      const chunk = buffer.subarray(0, count);
+      bytes += count;
       hash.update(chunk);
-      if (!compressor.write(chunk)) await once(compressor, 'drain');
+      await packer.add(chunk);
     }
-    compressor.end();
-    await finished(compressor);
+    return { sha256: hash.digest('hex'), bytes, packed: await packer.finish() };
   } finally {
-    compressor.destroy();
+    packer.drop();
   }
-  return { sha256: hash.digest('hex'), bytes, packed };
 }

@@ -5,8 +5,7 @@
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { lstat, opendir, readFile } from 'node:fs/promises';
-import { pipeline } from 'node:stream/promises';
-import { CHUNK, compress, createCompressor } from './compress.js';
+import { CHUNK, createPacker } from './compress.js';
 
 /**
  * @typedef {object} Verified
@@ -55,7 +54,8 @@ async function* regularFiles(root, prefix) {
  */
 async function verifyFile(path) {
   const before = await lstat(path, { bigint: true });
-  const content = before.size <= CHUNK ? whole(await readFile(path)) : await streamed(path);
+  const chunks = before.size <= CHUNK ? [await readFile(path)] : createReadStream(path, { highWaterMark: CHUNK });
+  const content = await measure(chunks);
   const after = await lstat(path, { bigint: true });
   const [earlier, stamp] = [before, after].map((stats) =>
     [stats.ino, stats.size, stats.mtimeNs, stats.ctimeNs].join(' '),
@@ -67,30 +67,19 @@ async function verifyFile(path) {
   };
 }
 
-/** @param {Buffer} content */
-function whole(content) {
-  const sha256 = createHash('sha256').update(content).digest('hex');
-  return { sha256, bytes: content.length, packed: compress(content).length };
-}
-
-/** @param {string} path */
-async function streamed(path) {
+/** @param {AsyncIterable<Buffer> | Buffer[]} chunks */
+async function measure(chunks) {
   const hash = createHash('sha256');
+  const packer = createPacker();
   let bytes = 0;
-  let packed = 0;
-  await pipeline(
-    createReadStream(path, { highWaterMark: CHUNK }),
-    async function* (/** @type {AsyncIterable<Buffer>} */ chunks) {
-      for await (const chunk of chunks) {
-        hash.update(chunk);
-        bytes += chunk.length;
-        yield chunk;
-      }
-    },
-    createCompressor(),
-    async (/** @type {AsyncIterable<Buffer>} */ chunks) => {
-      for await (const chunk of chunks) packed += chunk.length;
-    },
-  );
-  return { sha256: hash.digest('hex'), bytes, packed };
+  try {
+    for await (const chunk of chunks) {
+      hash.update(chunk);
+      bytes += chunk.length;
+      await packer.add(chunk);
+    }
+    return { sha256: hash.digest('hex'), bytes, packed: await packer.finish() };
+  } finally {
+    packer.drop();
+  }
 }
