@@ -17,6 +17,8 @@ export interface HandMade {
 
 const BLOCK = 4096;
 const ENTRIES = 16;
+// Different for every area of a process, as the anchors of private areas need it.
+let lastAreaId = 0x0ddba110;
 
 /** An area made by hand: slots, directory and blocks, no heap. */
 export function handMadeArea(options: HandMade): WebAssembly.Memory | SharedArrayBuffer {
@@ -35,7 +37,7 @@ export function handMadeArea(options: HandMade): WebAssembly.Memory | SharedArra
     abi_major: 1,
     feature_size: featureSize,
     state: 2,
-    area_id: Math.floor(Math.random() * 0xfffffffe) + 1,
+    area_id: ++lastAreaId,
     conflict: 0,
     slot_offset: HEADER_BYTES,
     slot_stride: slotStride,
