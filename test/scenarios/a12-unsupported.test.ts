@@ -65,7 +65,7 @@ const urls = { urlA: copyUrl('a', 'core.js'), urlB: copyUrl('b', 'core.js') };
 
 describe.each([
   ['switched off', { env: { COEXIST_NO_WASM: '1' } }],
-  ['not in this runtime', { flags: ['--no-expose-wasm'] }],
+  ['not in this runtime', { flags: ['--jitless'] }],
 ])('wasm %s', (_, options) => {
   test('everything works, in JavaScript, and probe() says so', async () => {
     const { result, stderr } = await inChild(tour, urls, options);
