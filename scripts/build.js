@@ -82,7 +82,7 @@ function wat() {
         const module = parseWat(path, text, { threads: true });
         const { buffer } = module.toBinary({});
         module.destroy();
-        return { contents: buffer, loader: 'binary' };
+        return { contents: Buffer.from(buffer).toString('base64'), loader: 'text' };
       });
     },
   };
@@ -136,18 +136,6 @@ function bridgeExpression() {
           globalName: 'bridge',
           minifySyntax: true,
           minifyWhitespace: true,
-          // The main thread's global object is all an evaluated expression has.
-          plugins: [
-            {
-              name: 'global-process',
-              setup(inner) {
-                inner.onResolve({ filter: /^node:process$/ }, ({ path }) => ({ path, namespace: 'global-process' }));
-                inner.onLoad({ filter: /.*/, namespace: 'global-process' }, () => ({
-                  contents: 'export default globalThis.process;',
-                }));
-              },
-            },
-          ],
         });
         const text = `((reply)=>{${outputFiles[0].text.trim()}bridge.answer(reply)})`;
         return { contents: text, loader: 'text' };

@@ -109,7 +109,7 @@ function allocate(bytes: number): AreaValue {
 
 // Never 0, and different in two areas of one process even where Math.random is seeded.
 function randomId(): number {
-  const clock = performance.now() * 2 ** 20;
+  const clock = host.now() * 2 ** 20;
   return (Math.floor(Math.random() * 2 ** 32) ^ clock) >>> 0 || 1;
 }
 

@@ -37,7 +37,7 @@ export function lookup(core: AreaCore, request: EntryRequest, timeout = DEFAULT_
   const known = core.entries.get(request.name) as Entry | undefined;
   if (known !== undefined) return matching(known, request);
   const name = encode(request.name);
-  const deadline = performance.now() + timeout;
+  const deadline = host.now() + timeout;
   for (let index = 0; index < core.geometry.directoryCapacity; index++) {
     const at = core.geometry.directoryOffset + index * ENTRY_BYTES;
     resolve(core, at, request, name, deadline);
@@ -76,7 +76,7 @@ function resolve(core: AreaCore, at: number, request: EntryRequest, name: Uint8A
       if (create(core, at, creator, request, name)) return;
       continue;
     }
-    const left = deadline - performance.now();
+    const left = deadline - host.now();
     if (left <= 0) {
       throw new CoexistError('COEXIST_ETIMEDOUT', `the directory entry before ${show(request.name)} stays unfinished`, {
         found: `creator ${creator}`,
@@ -157,7 +157,7 @@ function matching(entry: Entry, request: EntryRequest): Entry {
 }
 
 function encode(name: unknown): Uint8Array {
-  const bytes = typeof name === 'string' && !/\p{Surrogate}/u.test(name) ? new TextEncoder().encode(name) : undefined;
+  const bytes = typeof name === 'string' && !/\p{Surrogate}/u.test(name) ? host.encodeUtf8(name) : undefined;
   if (bytes !== undefined && bytes.length > 0 && bytes.length <= NAME_BYTES) return bytes;
   throw invalid(
     'name',
@@ -176,7 +176,7 @@ function sameName(core: AreaCore, at: number, name: Uint8Array): boolean {
 
 function decode(core: AreaCore, at: number): string {
   const start = at + ENTRY.name.offset;
-  return new TextDecoder().decode(core.views.u8.slice(start, start + field(core, at, 'name_length')));
+  return host.decodeUtf8(core.views.u8.slice(start, start + field(core, at, 'name_length')));
 }
 
 function noSpace(request: EntryRequest, why: string): CoexistError {

@@ -40,11 +40,11 @@ export function rendezvous({ timeout = DEFAULT_TIMEOUT_MS }: AttachOptions): Fou
     if ('refused' in opened) throw nowhere(opened.refused);
     bridge = opened.bridge;
     const sleeper = new Int32Array(new SharedArrayBuffer(4));
-    const deadline = performance.now() + timeout;
+    const deadline = host.now() + timeout;
     for (;;) {
       const answer = channel.poll();
       if (answer !== undefined) return join(answer.message);
-      if (performance.now() > deadline) throw nowhere(`the main thread did not answer within ${timeout} ms`);
+      if (host.now() > deadline) throw nowhere(`the main thread did not answer within ${timeout} ms`);
       Atomics.wait(sleeper, 0, 0, POLL_MS);
     }
   } finally {
@@ -85,17 +85,14 @@ export async function rendezvousAsync({ timeout = DEFAULT_TIMEOUT_MS, signal }: 
         if (typeof (message as { areaId?: unknown } | null)?.areaId === 'number') ask();
       });
       const ask = (): void => asking.post({ ask: reply });
-      const interval = setInterval(ask, ASK_INTERVAL_MS);
-      const timer = setTimeout(
-        () => reject(nowhere(`${refused}; nor did the main thread attach within ${timeout} ms`)),
-        timeout,
+      cleanups.push(
+        host.every(ASK_INTERVAL_MS, ask),
+        host.after(timeout, () => reject(nowhere(`${refused}; nor did the main thread attach within ${timeout} ms`))),
       );
       const onAbort = (): void => reject(aborted(signal as AbortSignal));
       signal?.addEventListener('abort', onAbort, { once: true });
       cleanups.push(
         () => asking.close(),
-        () => clearInterval(interval),
-        () => clearTimeout(timer),
         () => signal?.removeEventListener('abort', onAbort),
       );
       ask();
@@ -105,15 +102,8 @@ export async function rendezvousAsync({ timeout = DEFAULT_TIMEOUT_MS, signal }: 
   }
 }
 
-/** Whether the bridge may be tried here, and if not, why. */
-export function bridgeRefusal(): string | undefined {
-  if (host.setting('COEXIST_NO_INSPECTOR') === '1')
-    return 'the inspector bridge is switched off (COEXIST_NO_INSPECTOR=1)';
-  return undefined;
-}
-
 function openBridge(reply: string): { bridge: Evaluation } | { refused: string } {
-  const refused = bridgeRefusal();
+  const refused = host.bridgeRefusal();
   if (refused !== undefined) return { refused };
   try {
     return { bridge: host.evaluateInMain(`${expression}(${JSON.stringify(reply)})`) };

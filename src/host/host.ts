@@ -34,6 +34,8 @@ export interface Host {
   inherited(key: string): unknown;
   bequeath(key: string, value: unknown): void;
   channel(name: string, onmessage?: (message: unknown) => void): Channel;
+  /** Why the bridge into the main thread is not to be had here; undefined where it may be tried. */
+  bridgeRefusal(): string | undefined;
   /** Starts a constant expression in the main thread, whatever that is doing. Throws where it is refused. */
   evaluateInMain(expression: string): Evaluation;
   /** This thread's identity (docs/ABI.md, clause 15), freshly determined. */
@@ -46,6 +48,14 @@ export interface Host {
   onThreadEnd(listener: () => void): void;
   /** Whether the engine stores 8 aligned bytes at once without Atomics (clause 39). */
   readonly storesWhole64: boolean;
+  /** Monotonic, in ms. */
+  now(): number;
+  /** Call back every, or once after, so many ms; each returns the way to stop. Both keep the event loop alive. */
+  every(ms: number, listener: () => void): () => void;
+  after(ms: number, listener: () => void): () => void;
+  encodeUtf8(text: string): Uint8Array;
+  decodeUtf8(bytes: Uint8Array): string;
+  decodeBase64(text: string): Uint8Array;
   warn(message: string, code: string): void;
 }
 

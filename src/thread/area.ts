@@ -7,13 +7,7 @@ import type { Found } from '../area/conflict.js';
 import { type AreaCore, coreIn, coreOf } from '../area/core.js';
 import { type AreaOptions, createCandidate, wasmAllowed } from '../area/create.js';
 import { findOrCreate } from '../area/publish.js';
-import {
-  type AttachAsyncOptions,
-  type AttachOptions,
-  bridgeRefusal,
-  rendezvous,
-  rendezvousAsync,
-} from '../area/rendezvous.js';
+import { type AttachAsyncOptions, type AttachOptions, rendezvous, rendezvousAsync } from '../area/rendezvous.js';
 import { host } from '../host/host.js';
 import { type Inspection, inspect } from './inspect.js';
 import { sweep } from './sweep.js';
@@ -148,7 +142,7 @@ export function probe(): Probe {
       return otherwise;
     }
   };
-  const refusal = attempt(bridgeRefusal, 'the environment cannot be read');
+  const refusal = attempt(host.bridgeRefusal, 'the environment cannot be read');
   const via = attempt((): Probe['via'] => {
     if (host.anchored(AREA_KEY) !== undefined) return 'anchor';
     if (host.inherited(AREA_KEY) !== undefined) return 'environment';

@@ -2,7 +2,8 @@
 // where wasm is off. Every prefix of either is repairable; the wasm is faster, and its counting cannot be interrupted.
 
 import type { Views } from '../abi/views.js';
-import bytes from './transitions.wat';
+import { host } from '../host/host.js';
+import base64 from './transitions.wat';
 import { createTwin } from './twin.js';
 
 /**
@@ -54,7 +55,7 @@ let compiled: WebAssembly.Module | undefined;
 /** The transitions on this memory: wasm where the memory is a wasm memory and wasm is allowed, the twin elsewhere. */
 export function transitionsOn(views: Views, useWasm: boolean): Transitions {
   if (!useWasm || views.memory === undefined) return createTwin(views);
-  compiled ??= new WebAssembly.Module(bytes);
+  compiled ??= new WebAssembly.Module(host.decodeBase64(base64));
   const instance = new WebAssembly.Instance(compiled, { area: { memory: views.memory } });
   return instance.exports as unknown as Transitions;
 }

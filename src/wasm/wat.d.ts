@@ -1,5 +1,5 @@
-// A .wat file, assembled at build time.
+// A .wat file, assembled at build time; base64.
 declare module '*.wat' {
-  const bytes: Uint8Array;
-  export default bytes;
+  const base64: string;
+  export default base64;
 }

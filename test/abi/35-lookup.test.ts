@@ -16,7 +16,7 @@ afterEach(() => void vi.restoreAllMocks());
 function fastWaits(): { readonly waits: number[] } {
   const waits: number[] = [];
   let clock = 1000;
-  vi.spyOn(performance, 'now').mockImplementation(() => clock);
+  vi.spyOn(process, 'hrtime').mockImplementation((() => [Math.floor(clock / 1e3), (clock % 1e3) * 1e6]) as never);
   vi.spyOn(Atomics, 'wait').mockImplementation((_array, _index, _value, timeout) => {
     waits.push(timeout ?? Number.POSITIVE_INFINITY);
     clock += timeout ?? 0;

@@ -1,7 +1,8 @@
-// Node's own modules, by the way that works in every module system, realm and bundle.
+// Node's own modules, by the way that works in every module system and bundle. The global, since importing node:process makes
+// Node read every property of process, which opens stdin, stdout and stderr and takes as long as loading the whole library.
 
-import process from 'node:process';
-
+export const { process } = globalThis;
 export const workerThreads = process.getBuiltinModule('node:worker_threads');
 export const fs = process.getBuiltinModule('node:fs');
-export { process };
+export const timers = process.getBuiltinModule('node:timers');
+export const { Buffer } = process.getBuiltinModule('node:buffer');

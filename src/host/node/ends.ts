@@ -1,7 +1,7 @@
 // Hints that a thread has ended: the exit events of this thread's own workers, and this thread's own exit. They see
 // neither grandchildren nor the moment of death, so they only say when it is worth looking.
 
-import { process, workerThreads } from './builtin.js';
+import { process, timers, workerThreads } from './builtin.js';
 
 const KEY = Symbol.for('coexist.ends.v1');
 
@@ -12,10 +12,12 @@ export function onThreadEnd(listener: () => void): void {
   const soon = (): void => {
     if (scheduled) return;
     scheduled = true;
-    setImmediate(() => {
-      scheduled = false;
-      listener();
-    }).unref();
+    timers
+      .setImmediate(() => {
+        scheduled = false;
+        listener();
+      })
+      .unref();
   };
   process.on('worker', (worker) => worker.once('exit', soon));
   if (!workerThreads.isMainThread) process.once('exit', listener);

@@ -5,6 +5,17 @@
 import type { Evaluation } from '../host.js';
 import { process } from './builtin.js';
 
+export function bridgeRefusal(): string | undefined {
+  if (process.env['COEXIST_NO_INSPECTOR'] === '1') {
+    return 'the inspector bridge is switched off (COEXIST_NO_INSPECTOR=1)';
+  }
+  // Exists only under the permission model. Older versions know no permission for the inspector, and refuse it always.
+  if (process.permission !== undefined && !process.permission.has('inspector')) {
+    return 'the inspector bridge is refused by the permission model';
+  }
+  return undefined;
+}
+
 export function evaluateInMain(expression: string): Evaluation {
   const inspector = process.getBuiltinModule('node:inspector');
   if (inspector === undefined) throw new Error('this Node has no inspector');

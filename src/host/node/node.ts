@@ -4,9 +4,11 @@ import type { Host } from '../host.js';
 import { anchor, anchored } from './anchor.js';
 import { process, workerThreads } from './builtin.js';
 import { channel } from './channel.js';
+import { after, every, now } from './clock.js';
 import { onThreadEnd } from './ends.js';
-import { evaluateInMain } from './inspector.js';
+import { bridgeRefusal, evaluateInMain } from './inspector.js';
 import { identity, liveness, osThreadId } from './proc.js';
+import { decodeBase64, decodeUtf8, encodeUtf8 } from './text.js';
 
 export const nodeHost: Host = {
   name: 'node',
@@ -18,11 +20,18 @@ export const nodeHost: Host = {
   inherited: (key) => workerThreads.getEnvironmentData(key),
   bequeath: (key, value) => workerThreads.setEnvironmentData(key, value as never),
   channel,
+  bridgeRefusal,
   evaluateInMain,
   identity,
   liveness,
   osThreadId,
   onThreadEnd,
+  now,
+  every,
+  after,
+  encodeUtf8,
+  decodeUtf8,
+  decodeBase64,
   storesWhole64: process.arch === 'x64' || process.arch === 'arm64',
   warn: (message, code) => process.emitWarning(message, { type: 'CoexistWarning', code }),
 };
