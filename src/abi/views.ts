@@ -49,13 +49,13 @@ export function viewsOf(value: unknown): Views {
   // By brand, never by instanceof: another realm has another constructor.
   if (Object.prototype.toString.call(buffer) !== '[object SharedArrayBuffer]') {
     throw abiError(
-      'the value found is not shared memory',
+      `the value found, ${show(value)}, is not shared memory`,
       show(value),
       'a shared WebAssembly.Memory or a SharedArrayBuffer',
     );
   }
   if (buffer.byteLength < HEADER_BYTES) {
-    throw abiError('the memory is too small for a header', buffer.byteLength, `at least ${HEADER_BYTES} bytes`);
+    throw abiError(`the memory has ${buffer.byteLength} bytes`, buffer.byteLength, `at least ${HEADER_BYTES} bytes`);
   }
   return {
     buffer,
@@ -95,28 +95,25 @@ export function checkArea({ u32, buffer }: Views): Geometry {
   };
   const g = geometry;
   const bytes = buffer.byteLength;
-  const sound =
-    // Every field up to the generation is what the transitions cannot do without.
-    g.featureSize >= endOf(SLOT.generation) &&
-    g.featureSize <= g.slotStride &&
-    g.slotStride % 8 === 0 &&
-    g.slotOffset % 8 === 0 &&
-    g.slotCapacity >= LIMITS.slotCapacity.min &&
-    g.slotCapacity <= LIMITS.slotCapacity.max &&
-    g.slotOffset >= HEADER_BYTES &&
-    g.slotOffset + g.slotCapacity * g.slotStride <= bytes &&
-    g.blockOffset % 8 === 0 &&
-    g.blockStride % 8 === 0 &&
-    g.blockOffset + g.slotCapacity * g.blockStride <= bytes &&
-    g.directoryOffset % 8 === 0 &&
-    g.directoryOffset + g.directoryCapacity * ENTRY_BYTES <= bytes &&
-    g.heapOffset + g.heapSize <= bytes;
-  if (!sound)
-    throw abiError(
-      'the geometry does not fit the memory',
-      geometry,
-      `parts inside ${bytes} bytes, as docs/ABI.md clause 11 says`,
-    );
+  const inside = (offset: number, size: number): boolean => offset % 8 === 0 && offset + size <= bytes;
+  const { min, max } = LIMITS.slotCapacity;
+  const wrong = (
+    [
+      // Every field up to the generation is what the transitions cannot do without.
+      ['feature_size', g.featureSize >= endOf(SLOT.generation) && g.featureSize <= g.slotStride],
+      ['slot_stride', g.slotStride % 8 === 0],
+      ['slot_capacity', g.slotCapacity >= min && g.slotCapacity <= max],
+      ['slot_offset', g.slotOffset >= HEADER_BYTES && inside(g.slotOffset, g.slotCapacity * g.slotStride)],
+      ['block_stride', g.blockStride % 8 === 0],
+      ['block_offset', inside(g.blockOffset, g.slotCapacity * g.blockStride)],
+      ['directory_offset', inside(g.directoryOffset, g.directoryCapacity * ENTRY_BYTES)],
+      ['heap_offset', g.heapOffset + g.heapSize <= bytes],
+    ] as const
+  ).find(([, sound]) => !sound);
+  if (wrong !== undefined) {
+    const found = read(HEADER[wrong[0]]);
+    throw abiError(`header field ${wrong[0]} is ${found}`, found, `a geometry that fits into ${bytes} bytes`);
+  }
   return geometry;
 }
 
