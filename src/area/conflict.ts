@@ -20,10 +20,15 @@ export interface Found {
 
 export const hex = (id: number): string => `0x${(id >>> 0).toString(16).padStart(8, '0')}`;
 
-/** Records in this area that another one exists; the first to record it warns. */
-export function noteConflict({ views: { u32 } }: Found, foreign: number): void {
-  if (Atomics.compareExchange(u32, CONFLICT, 0, foreign) !== 0) return;
-  const own = hex(Atomics.load(u32, ID));
+/** Records in an area that another one exists; whether it was the first to do so. */
+export function markConflict({ views: { u32 } }: Found, foreign: number): boolean {
+  return Atomics.compareExchange(u32, CONFLICT, 0, foreign) === 0;
+}
+
+/** The same for this thread's area; the first to record it warns. */
+export function noteConflict(found: Found, foreign: number): void {
+  if (!markConflict(found, foreign)) return;
+  const own = hex(Atomics.load(found.views.u32, ID));
   host.warn(
     `two areas exist in this process, ${own} and ${hex(foreign)}: threads of one do not see the other's registrations. ` +
       'Attach in the main thread before any worker starts: import coexist there, or run node --import coexist/preload.',

@@ -4,12 +4,12 @@
 import { word } from '../abi/field.js';
 import { AREA_KEY, HEADER, THREAD_KEY } from '../abi/header.js';
 import { SLOT } from '../abi/slot.js';
-import { type AreaValue, type Geometry, type Views, viewsOf } from '../abi/views.js';
+import type { AreaValue, Geometry, Views } from '../abi/views.js';
 import { host } from '../host/host.js';
 import { type Transitions, transitionsOn } from '../wasm/transitions.js';
 import type { Found } from './conflict.js';
 import { wasmAllowed } from './create.js';
-import { check } from './publish.js';
+import { areaIdOf, check } from './publish.js';
 import { ANCHOR_HIGH, ANCHOR_LOW, anchorOf } from './thread-anchor.js';
 
 export class AreaCore {
@@ -37,9 +37,8 @@ export class AreaCore {
    * @throws COEXIST_EANCHOR
    */
   get anchor(): Int32Array {
-    this.#anchor ??= anchorOf(
-      this.#published() ? THREAD_KEY : `${THREAD_KEY}.${this.id.toString(16).padStart(8, '0')}`,
-      (anchor) => this.transitions.drop_leftovers(anchor[ANCHOR_LOW] as number, anchor[ANCHOR_HIGH] as number),
+    this.#anchor ??= anchorOf(this.#anchorKey(), (anchor) =>
+      this.transitions.drop_leftovers(anchor[ANCHOR_LOW] as number, anchor[ANCHOR_HIGH] as number),
     );
     return this.#anchor;
   }
@@ -62,10 +61,12 @@ export class AreaCore {
     return Math.min(Atomics.load(this.views.u32, word(HEADER.slot_high_water)), this.geometry.slotCapacity);
   }
 
-  /** By id: the same memory may have reached this thread twice, as two objects. */
-  #published(): boolean {
-    const known = host.anchored(AREA_KEY) ?? host.inherited(AREA_KEY);
-    return known !== undefined && Atomics.load(viewsOf(known).u32, word(HEADER.area_id)) === this.id;
+  // By id: the same memory may have reached this thread twice, as two objects. What was private here stays so: a second
+  // anchor would take the first one's slot for a leftover.
+  #anchorKey(): string {
+    const ownKey = `${THREAD_KEY}.${this.id.toString(16).padStart(8, '0')}`;
+    if (host.anchored(ownKey) !== undefined) return ownKey;
+    return areaIdOf(host.anchored(AREA_KEY) ?? host.inherited(AREA_KEY)) === this.id ? THREAD_KEY : ownKey;
   }
 }
 

@@ -6,7 +6,7 @@ import { word } from '../abi/field.js';
 import { AREA_KEY, HEADER } from '../abi/header.js';
 import { checkArea, viewsOf } from '../abi/views.js';
 import { host } from '../host/host.js';
-import { type Found, listen, noteConflict } from './conflict.js';
+import { type Found, listen, markConflict, noteConflict } from './conflict.js';
 import { createCandidate, optionsFromEnvironment } from './create.js';
 
 /** Steps 1 to 3 of clause 5; undefined in a worker that finds nothing. */
@@ -51,16 +51,21 @@ export function check(value: unknown): Found {
   return { value: value as Found['value'], views, geometry: checkArea(views) };
 }
 
-function noteOther(found: Found, value: unknown): void {
-  let other: Found;
+/** The id of the area in a value; 0 if it is none. */
+export function areaIdOf(value: unknown): number {
+  if (value === undefined) return 0;
   try {
-    other = check(value);
+    return Atomics.load(check(value).views.u32, word(HEADER.area_id));
   } catch {
-    return; // Not an area of this contract: nobody is attached to it.
+    return 0;
   }
-  const id = word(HEADER.area_id);
-  const [own, foreign] = [Atomics.load(found.views.u32, id), Atomics.load(other.views.u32, id)];
-  if (own === foreign) return;
+}
+
+function noteOther(found: Found, value: unknown): void {
+  const foreign = areaIdOf(value);
+  const own = Atomics.load(found.views.u32, word(HEADER.area_id));
+  // What is not an area of this contract has nobody attached to it.
+  if (foreign === 0 || foreign === own) return;
   noteConflict(found, foreign);
-  noteConflict(other, own);
+  markConflict(check(value), own);
 }

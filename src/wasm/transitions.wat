@@ -19,6 +19,13 @@
   (func $has_hint (result i32)
     (i32.ge_u (i32.atomic.load offset=%header.header_feature_size% (i32.const 0)) (i32.const %end.header.slot_hint%)))
 
+  ;; never beyond the table, whatever somebody wrote there
+  (func $high_water (result i32)
+    (local $water i32) (local $capacity i32)
+    (local.set $water (i32.atomic.load offset=%header.slot_high_water% (i32.const 0)))
+    (local.set $capacity (i32.atomic.load offset=%header.slot_capacity% (i32.const 0)))
+    (select (local.get $water) (local.get $capacity) (i32.lt_u (local.get $water) (local.get $capacity))))
+
   ;; ---- clause 20: everything up to feature_size but owner, generation and registered_total
   (func $reset (param $at i32) (param $i i32)
     (local $size i32) (local $k i32)
@@ -43,7 +50,9 @@
         (local.set $k (i32.add (local.get $k) (i32.const 1)))
         (br $bytes)))
     (i32.atomic.store offset=%slot.cpu_id% (local.get $at) (i32.const -1))
-    (i32.atomic.store offset=%slot.mm_cid% (local.get $at) (local.get $i)))
+    (i32.atomic.store offset=%slot.mm_cid% (local.get $at) (local.get $i))
+    (if (i32.ge_u (local.get $size) (i32.const %end.slot.thread_id%))
+      (then (i32.atomic.store offset=%slot.thread_id% (local.get $at) (i32.const -1)))))
 
   ;; ---- clause 25
   (func $lower_hint (param $i i32)
@@ -91,7 +100,7 @@
   ;; ---- clause 24: below high water, the owner words +id and -id
   (func $leftover (param $id i64) (param $from i32) (result i32)
     (local $end i32) (local $owner i64)
-    (local.set $end (i32.atomic.load offset=%header.slot_high_water% (i32.const 0)))
+    (local.set $end (call $high_water))
     (loop $next
       (if (i32.ge_u (local.get $from) (local.get $end)) (then (return (i32.const -1))))
       (local.set $owner (i64.atomic.load offset=%slot.owner% (call $slot (local.get $from))))
@@ -239,7 +248,9 @@
           (i32.and (i32.add (local.get $size) (i32.const %range_align_less_one%)) (i32.const %range_align_mask%)))
         (loop $again
           (local.set $taken (i32.atomic.load (local.get $used)))
-          (if (i32.gt_u (local.get $rounded) (i32.sub (local.get $limit) (local.get $taken)))
+          (if (i32.or
+                (i32.gt_u (local.get $taken) (local.get $limit))
+                (i32.gt_u (local.get $rounded) (i32.sub (local.get $limit) (local.get $taken))))
             (then
               (i32.atomic.store offset=%entry.state% (local.get $at) (i32.const %entry_free%))
               (i64.atomic.store offset=%entry.creator% (local.get $at) (i64.const 0))
@@ -268,7 +279,7 @@
     (local.set $at
       (i32.add (local.get $offset) (i32.atomic.load offset=%header.block_offset% (i32.const 0))))
     (local.set $stride (i32.atomic.load offset=%header.block_stride% (i32.const 0)))
-    (local.set $left (i32.atomic.load offset=%header.slot_high_water% (i32.const 0)))
+    (local.set $left (call $high_water))
     (block $done
       (loop $next
         (br_if $done (i32.eqz (local.get $left)))

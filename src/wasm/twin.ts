@@ -30,6 +30,8 @@ export function createTwin({ i32, u32, i64, u8 }: Views): Transitions {
 
   const slotAt = (i: number): number => slotOffset + i * slotStride;
   const identity = (low: number, high: number): bigint => (BigInt(high) << 32n) | BigInt(low >>> 0);
+  // Never beyond the table, whatever somebody wrote there.
+  const highWater = (): number => Math.min(Atomics.load(u32, HIGH_WATER), capacity);
   const ownerIndex = (at: number): number => (at + SLOT.owner.offset) >>> 3;
   // Two 32-bit loads cost half of one BigInt load. Only a hint for a CAS: the halves may belong to two owners.
   const looksFree = (at: number): boolean => {
@@ -45,6 +47,7 @@ export function createTwin({ i32, u32, i64, u8 }: Views): Transitions {
     for (; k < featureSize; k++) Atomics.store(u8, at + k, 0);
     Atomics.store(i32, (at + SLOT.cpu_id.offset) >>> 2, CPU_ID_UNINITIALIZED);
     Atomics.store(i32, (at + SLOT.mm_cid.offset) >>> 2, i);
+    if (hasThreadId) Atomics.store(i32, (at + SLOT.thread_id.offset) >>> 2, -1);
   }
 
   function lowerHint(i: number): void {
@@ -77,7 +80,7 @@ export function createTwin({ i32, u32, i64, u8 }: Views): Transitions {
   }
 
   function leftover(id: bigint, from: number): number {
-    const end = Atomics.load(u32, HIGH_WATER);
+    const end = highWater();
     for (let i = from; i < end; i++) {
       const owner = Atomics.load(i64, ownerIndex(slotAt(i)));
       if (owner === id || owner === -id) return i;
@@ -211,7 +214,7 @@ export function createTwin({ i32, u32, i64, u8 }: Views): Transitions {
     },
 
     sum(offset) {
-      const end = Atomics.load(u32, HIGH_WATER);
+      const end = highWater();
       const stride = header('block_stride');
       let at = header('block_offset') + offset;
       let sum = 0n;
