@@ -1,5 +1,5 @@
-// What an observer can say of an area (docs/ABI.md, clause 31): plain data, read without a lock. A row is taken only if owner
-// and generation were the same before and after it was read.
+// What an observer can say of an area (docs/ABI.md, clause 31): plain data, read without a lock. A row is taken only if owner,
+// generation and cpu_id were the same before and after it was read.
 
 import { type Field, word } from '../abi/field.js';
 import { HEADER } from '../abi/header.js';
@@ -88,7 +88,9 @@ function readRow(core: AreaCore, i: number, names: readonly string[]): SlotRow |
       holders: holderNames(holders, names),
       registeredTotal: unsigned(SLOT.registered_total),
     };
-    if (Atomics.load(i64, core.ownerIndex(i)) === owner && unsigned(SLOT.generation) === generation) return row;
+    // cpu_id too: a last unregister takes it back before the refcount, and count 0 would read as a permanent owner.
+    const same = signed(SLOT.cpu_id) === cpuId && unsigned(SLOT.generation) === generation;
+    if (same && Atomics.load(i64, core.ownerIndex(i)) === owner) return row;
   }
   return undefined;
 }
