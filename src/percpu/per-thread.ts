@@ -127,7 +127,7 @@ export class PerThread<T extends ElementType> {
   }
 
   /**
-   * The content in another slot's block; undefined where nothing was written under the slot's present claim (`fresh` only).
+   * The content in any slot's block. With `fresh`, undefined where nobody has used this name under the slot's present claim.
    * @throws COEXIST_EINVAL
    */
   at(slot: number): ThreadBlock<T> | undefined {
@@ -135,7 +135,10 @@ export class PerThread<T extends ElementType> {
     if (!Number.isInteger(slot) || slot < 0 || slot >= slotCapacity)
       throw invalid('slot', slot, `an integer from 0 to ${slotCapacity - 1}`);
     const generation = Atomics.load(this.#core.views.u32, this.#generationIndex(slot));
-    if (this.#head > 0 && Atomics.load(this.#core.views.u32, this.#stampIndex(slot)) !== generation) return undefined;
+    if (this.#head > 0) {
+      const stamp = Atomics.load(this.#core.views.u32, this.#stampIndex(slot));
+      if (generation === 0 || stamp !== generation) return undefined;
+    }
     return { slot, generation, view: this.#view(slot) };
   }
 
