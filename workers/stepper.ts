@@ -28,6 +28,8 @@ export interface StepperData {
   readonly mode: 'kill' | 'cut before' | 'cut after';
   /** Which atomic operation, from 1; 0 stops nowhere and counts. */
   readonly step: number;
+  /** The vm's timeout for a cut, in ms. */
+  readonly timeout: number;
   /** [1 when parked]; waited on for ever. */
   readonly gate: SharedArrayBuffer;
 }
@@ -35,6 +37,7 @@ export interface StepperData {
 export interface StepperResult {
   /** Atomic operations of the whole, where it was not stopped. */
   readonly steps: number;
+  /** Whether the vm timed out where it should; false where it did so before, on a busy machine, or not at all. */
   readonly stopped: boolean;
   readonly identity: bigint;
   /** After a cut, what a second copy saw: see `secondCopy`. */
@@ -57,12 +60,12 @@ export interface SecondCopy {
   readonly failures: readonly string[];
 }
 
-const { copies, operation, memory, mode, step, gate } = workerData as StepperData;
+const { copies, operation, memory, mode, step, timeout, gate } = workerData as StepperData;
 const real = globalThis.Atomics;
 const parked = new Int32Array(gate);
-const VM_TIMEOUT_MS = 5;
 
 let armed = false;
+let reached = false;
 let count = 0;
 
 function at(position: 'before' | 'after'): void {
@@ -71,6 +74,7 @@ function at(position: 'before' | 'after'): void {
   // What a killed thread has written is what counts, so there before the next step is the same as after this one.
   if (count !== step || position !== (mode === 'cut before' ? 'before' : 'after')) return;
   armed = false;
+  reached = true;
   if (mode !== 'kill') for (;;); // until the vm times out
   real.store(parked, 0, 1);
   real.notify(parked, 0);
@@ -206,10 +210,10 @@ armed = true;
 (globalThis as { run?: () => void }).run = chosen.run;
 let stopped = false;
 try {
-  new vm.Script('run()').runInThisContext(mode === 'kill' ? {} : { timeout: VM_TIMEOUT_MS, breakOnSigint: false });
+  new vm.Script('run()').runInThisContext(mode === 'kill' ? {} : { timeout });
 } catch (error) {
   if ((error as NodeJS.ErrnoException).code !== 'ERR_SCRIPT_EXECUTION_TIMEOUT') throw error;
-  stopped = true;
+  stopped = reached;
 }
 armed = false;
 const result: StepperResult = {

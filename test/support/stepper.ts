@@ -59,6 +59,7 @@ export async function stopAt(
   mode: StepperData['mode'],
   step: number,
   area: Area,
+  timeout = 10,
 ): Promise<Stopped> {
   const gate = new SharedArrayBuffer(4);
   const workerData: StepperData = {
@@ -67,6 +68,7 @@ export async function stopAt(
     memory: area.memory ?? area.buffer,
     mode,
     step,
+    timeout,
     gate,
   };
   const worker = new Worker(new URL('../../build/workers/stepper.js', import.meta.url), {
