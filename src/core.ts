@@ -6,6 +6,7 @@ export { endOf, type Field, type FieldType, word } from './abi/field.js';
 export * from './abi/header.js';
 export * from './abi/slot.js';
 export { type AreaValue, checkArea, type Geometry, type SharedMemory, type Views, viewsOf } from './abi/views.js';
+export { type AreaCore, coreOf } from './area/core.js';
 export type { AreaOptions } from './area/create.js';
 export type { AttachAsyncOptions, AttachOptions } from './area/rendezvous.js';
 export { Counter, type CounterOptions } from './percpu/counter.js';
