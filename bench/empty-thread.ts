@@ -1,0 +1,3 @@
+// An empty worker: what the topic import measures against.
+
+export {};
