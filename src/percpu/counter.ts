@@ -11,6 +11,7 @@ import { dispose, type Registration, register } from '../thread/registration.js'
 const COUNTER_VERSION = 1;
 const COUNTER_BYTES = 8;
 const DISPOSED = -1;
+const NOT_PLAIN = -1;
 
 export interface CounterOptions {
   /** Name of the library, as in `register()`. */
@@ -30,6 +31,8 @@ export class Counter {
   readonly #offset: number;
   readonly #registration: Registration;
   #index: number;
+  /** The index where plain additions are allowed: one test says that, and that the counter lives. */
+  #plain: number;
 
   constructor(name: string, { holder, area }: CounterOptions = {}) {
     const core = coreFor(area);
@@ -41,6 +44,7 @@ export class Counter {
     this.#registration = register({ name: holder, area });
     const { blockOffset, blockStride } = core.geometry;
     this.#index = (blockOffset + this.#registration.slot * blockStride + entry.offset) >>> 3;
+    this.#plain = host.storesWhole64 ? this.#index : NOT_PLAIN;
   }
 
   /**
@@ -48,11 +52,10 @@ export class Counter {
    * @throws COEXIST_EUNREGISTERED after disposal, COEXIST_EINVAL; nothing was added
    */
   add(n = 1): void {
-    const index = this.#index;
-    if (index === DISPOSED) throw disposed(this.name);
+    const index = this.#plain;
     // hot: owner-only plain store. The literal is its own branch: it needs no BigInt to be made.
-    if (n === 1 && host.storesWhole64) this.#i64[index]! += 1n;
-    else this.#add(index, n);
+    if (n === 1 && index >= 0) this.#i64[index]! += 1n;
+    else this.#add(n);
   }
 
   /** The exact sum over all threads that ever counted, dead ones included, of what they have added by now. */
@@ -69,6 +72,7 @@ export class Counter {
   /** Unregisters; `sum()` goes on to work. Does nothing the second time. */
   dispose(): void {
     this.#index = DISPOSED;
+    this.#plain = NOT_PLAIN;
     this.#registration[dispose]();
   }
 
@@ -76,7 +80,9 @@ export class Counter {
     this.dispose();
   }
 
-  #add(index: number, n: number): void {
+  #add(n: number): void {
+    const index = this.#index;
+    if (index === DISPOSED) throw disposed(this.name);
     if (!Number.isSafeInteger(n)) {
       throw invalid('n', n, 'a safe integer', 'Count in a smaller unit, or add in several steps.');
     }
