@@ -59,7 +59,7 @@ function compileEagerly(file) {
     (
       'anchor anchorOf anchored attach check checkArea checkTimeout checked claim coreFor coreIn enter ' +
       'facadeOf findOrCreate identity onThreadEnd owns parse publish register rendezvous settle ' +
-      'transitionsOn viewsOf wasmAllowed'
+      'transitionsOn viewsOf wasmAllowed workerThreads'
     ).split(' '),
   );
   let open = false;

@@ -4,19 +4,19 @@
 
 import { workerThreads } from './builtin.js';
 
-const shelf = workerThreads as unknown as Record<symbol, unknown>;
+const shelf = () => workerThreads() as unknown as Record<symbol, unknown>;
 
 export function anchored(key: string): unknown {
-  return shelf[Symbol.for(key)];
+  return shelf()[Symbol.for(key)];
 }
 
 export function anchor(key: string, value: unknown): unknown {
   // No check of the result: whoever was first, what counts is what can be read now.
-  Reflect.defineProperty(shelf, Symbol.for(key), {
+  Reflect.defineProperty(shelf(), Symbol.for(key), {
     value,
     writable: false,
     configurable: false,
     enumerable: false,
   });
-  return shelf[Symbol.for(key)];
+  return shelf()[Symbol.for(key)];
 }

@@ -2,7 +2,14 @@
 // Node read every property of process, which opens stdin, stdout and stderr and takes as long as loading the whole library.
 
 export const { process } = globalThis;
-export const workerThreads = process.getBuiltinModule('node:worker_threads');
 export const fs = process.getBuiltinModule('node:fs');
 export const timers = process.getBuiltinModule('node:timers');
 export const { Buffer } = process.getBuiltinModule('node:buffer');
+
+let loaded: typeof import('node:worker_threads') | undefined;
+
+/** Loaded at the first use: a main thread that imports the library and never attaches does without it. */
+export function workerThreads(): typeof import('node:worker_threads') {
+  loaded ??= process.getBuiltinModule('node:worker_threads');
+  return loaded;
+}

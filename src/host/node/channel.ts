@@ -4,14 +4,14 @@ import type { Channel } from '../host.js';
 import { workerThreads } from './builtin.js';
 
 export function channel(name: string, onmessage?: (message: unknown) => void): Channel {
-  const inner = new workerThreads.BroadcastChannel(name);
+  const inner = new (workerThreads().BroadcastChannel)(name);
   if (onmessage !== undefined) {
     inner.onmessage = (event: unknown) => onmessage((event as { data: unknown }).data);
   }
   inner.unref();
   return {
     post: (message) => inner.postMessage(message),
-    poll: () => workerThreads.receiveMessageOnPort(inner as never) as { message: unknown } | undefined,
+    poll: () => workerThreads().receiveMessageOnPort(inner as never) as { message: unknown } | undefined,
     close: () => inner.close(),
   };
 }

@@ -7,7 +7,7 @@ const KEY = Symbol.for('coexist.ends.v1');
 
 export function onThreadEnd(listener: () => void): void {
   // One set of listeners per thread is enough for all copies: the first that comes installs it.
-  if (!Reflect.defineProperty(workerThreads, KEY, { value: true })) return;
+  if (!Reflect.defineProperty(workerThreads(), KEY, { value: true })) return;
   let scheduled = false;
   const soon = (): void => {
     if (scheduled) return;
@@ -20,5 +20,5 @@ export function onThreadEnd(listener: () => void): void {
       .unref();
   };
   process.on('worker', (worker) => worker.once('exit', soon));
-  if (!workerThreads.isMainThread) process.once('exit', listener);
+  if (!workerThreads().isMainThread) process.once('exit', listener);
 }

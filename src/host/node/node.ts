@@ -12,13 +12,17 @@ import { decodeBase64, decodeUtf8, encodeUtf8 } from './text.js';
 
 export const nodeHost: Host = {
   name: 'node',
-  isMainThread: workerThreads.isMainThread,
-  threadId: workerThreads.threadId,
+  get isMainThread() {
+    return workerThreads().isMainThread;
+  },
+  get threadId() {
+    return workerThreads().threadId;
+  },
   setting: (name) => process.env[name],
   anchored,
   anchor,
-  inherited: (key) => workerThreads.getEnvironmentData(key),
-  bequeath: (key, value) => workerThreads.setEnvironmentData(key, value as never),
+  inherited: (key) => workerThreads().getEnvironmentData(key),
+  bequeath: (key, value) => workerThreads().setEnvironmentData(key, value as never),
   channel,
   bridgeRefusal,
   evaluateInMain,
