@@ -1,0 +1,30 @@
+// The bridge interrupts a main thread that never turns its event loop.
+
+import { expect, test } from 'vitest';
+import { program } from '../support/program.js';
+
+test('the bridge reaches a main thread in a busy loop', async () => {
+  const { result, stderr } = await program(async ({ spawn, until, word }) => {
+    const [loaded, go, attached] = [word(), word(), word()];
+    const orphan = spawn(
+      async ({ attach, blockUntil, load, urls }, { loaded, go, attached }) => {
+        await load(urls.a);
+        Atomics.store(loaded, 0, 1);
+        blockUntil(go);
+        const outcome = await attach();
+        Atomics.store(attached, 0, 1);
+        return outcome;
+      },
+      { loaded, go, attached },
+    );
+    await until(loaded);
+    Atomics.store(go, 0, 1);
+    Atomics.notify(go, 0);
+    // Only the worker's success ends this loop before its bound.
+    const deadline = Date.now() + 15_000;
+    while (Atomics.load(attached, 0) === 0 && Date.now() < deadline);
+    return { whileBusy: Atomics.load(attached, 0), outcome: await orphan.result };
+  });
+  expect(result).toEqual({ whileBusy: 1, outcome: { id: expect.any(Number), code: '', message: '' } });
+  expect(stderr).toBe('');
+});
