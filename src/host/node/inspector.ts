@@ -4,6 +4,12 @@
 
 import type { Evaluation } from '../host.js';
 import { process } from './builtin.js';
+import { now } from './clock.js';
+
+/** How long main may go on posting to the thread of a session that was ended, in ms. */
+const SETTLE_MS = 20;
+/** Blocks a thread that main may be about to post to, in ms; the usual post has come by then. */
+const PAUSE_MS = 1;
 
 export function bridgeRefusal(): string | undefined {
   if (process.env['COEXIST_NO_INSPECTOR'] === '1') {
@@ -26,6 +32,7 @@ export function evaluateInMain(expression: string): Evaluation {
     if (!connected) return;
     connected = false;
     session.disconnect();
+    settle();
   };
   try {
     session.post('Runtime.evaluate', { expression, silent: true });
@@ -34,4 +41,17 @@ export function evaluateInMain(expression: string): Evaluation {
     throw error;
   }
   return { end };
+}
+
+// Main answers a disconnect by posting to this thread once more. Where that falls into the last moments of the thread, Node
+// aborts the whole process (MainThreadInterface::Post takes a reference to what is being destroyed; seen in 20 to 26). So the
+// thread pauses, and does not exit before main has had its time. Nothing helps a thread that is terminated just then.
+function settle(): void {
+  const sleeper = new Int32Array(new SharedArrayBuffer(4));
+  const ended = now();
+  Atomics.wait(sleeper, 0, 0, PAUSE_MS);
+  process.once('exit', () => {
+    const left = ended + SETTLE_MS - now();
+    if (left > 0) Atomics.wait(sleeper, 0, 0, left);
+  });
 }
