@@ -7,10 +7,11 @@ test('an orphan worker is told so, and attachAsync() waits for main', async () =
   const { result, stderr } = await program(
     async ({ attach, spawn, word, until }) => {
       const asked = word();
-      const orphan = spawn(async ({ attach, attachAsync }, asked) => {
+      const orphan = spawn(async ({ attach, attachAsync, load, urls }, asked) => {
+        const { via } = (await load(urls.a)).probe();
         const sync = await attach();
         Atomics.store(asked, 0, 1);
-        return { sync, async: await attachAsync() };
+        return { via, sync, async: await attachAsync() };
       }, asked);
       await until(asked);
       const main = await attach('b');
@@ -19,8 +20,9 @@ test('an orphan worker is told so, and attachAsync() waits for main', async () =
     { flags: permissionFlags },
   );
   const { main, orphan } = result;
+  expect(orphan.via).toBe('announcement');
   expect(orphan.sync).toMatchObject({ id: 0, code: 'COEXIST_ERENDEZVOUS' });
-  expect(orphan.sync.message).toContain('ERR_ACCESS_DENIED');
+  expect(orphan.sync.message).toContain('refused by the permission model');
   expect(main.code).toBe('');
   expect(orphan.async).toEqual(main);
   expect(stderr).not.toContain('CoexistWarning');
@@ -35,7 +37,7 @@ test('when nobody attaches, the error names the refusal', async () => {
     { flags: permissionFlags },
   );
   expect(result.outcome.code).toBe('COEXIST_ERENDEZVOUS');
-  expect(result.outcome.message).toContain('ERR_ACCESS_DENIED');
+  expect(result.outcome.message).toContain('refused by the permission model');
   expect(result.outcome.message).toContain('within 100 ms');
   expect(result.exitCode).toBe(0);
 });
