@@ -26,25 +26,25 @@ function fill({ HEADER, SLOT, word }: Core, area: Area): void {
 }
 
 /** Claims the last slot and frees it, over and over. */
-function claimer({ coreOf }: Core, area: Area): () => number {
+function claimer({ coreOf }: Core, area: Area): (times: number) => number {
   const core = coreOf(area.buffer);
   const { transitions: step, anchor } = core;
   const [, , low, high] = anchor as unknown as [number, number, number, number];
   const last = area.geometry.slotCapacity - 1;
   const at = core.slotAt(last);
-  return () => {
+  return (times) => {
     let claimed = 0;
-    for (let k = 0; k < CLAIMS; k++) {
+    for (let k = 0; k < times; k++) {
       claimed += step.claim(low, high, 0, 0);
       step.release(at, last, low, high);
     }
-    if (claimed !== last * CLAIMS) throw new Error(`claimed another slot than ${last}`);
+    if (claimed !== last * times) throw new Error(`claimed another slot than ${last}`);
     return claimed;
   };
 }
 
 /** What a table without a hint does, in its cheapest form: 32-bit loads, a 64-bit CAS on the first free slot. */
-function scanner({ SLOT }: Core, area: Area): () => number {
+function scanner({ SLOT }: Core, area: Area): (times: number) => number {
   const { slotOffset, slotStride, slotCapacity } = area.geometry;
   const i32 = new Int32Array(area.buffer);
   const i64 = new BigInt64Array(area.buffer);
@@ -57,14 +57,14 @@ function scanner({ SLOT }: Core, area: Area): () => number {
     }
     return -1;
   };
-  return () => {
+  return (times) => {
     let claimed = 0;
-    for (let k = 0; k < SCANS; k++) {
+    for (let k = 0; k < times; k++) {
       const i = scan();
       claimed += i;
       Atomics.store(i64, (slotOffset + i * slotStride + SLOT.owner.offset) >>> 3, 0n);
     }
-    if (claimed !== (slotCapacity - 1) * SCANS) throw new Error(`claimed another slot than ${slotCapacity - 1}`);
+    if (claimed !== (slotCapacity - 1) * times) throw new Error(`claimed another slot than ${slotCapacity - 1}`);
     return claimed;
   };
 }
@@ -78,9 +78,9 @@ async function full() {
     return area;
   }) as [Area, Area, Area];
   const times = await interleave({
-    many: { ops: CLAIMS, sample: claimer(core, many) },
-    few: { ops: CLAIMS, sample: claimer(core, few) },
-    scan: { ops: SCANS, sample: scanner(core, scanned) },
+    many: { ops: CLAIMS, loop: claimer(core, many) },
+    few: { ops: CLAIMS, loop: claimer(core, few) },
+    scan: { ops: SCANS, loop: scanner(core, scanned) },
   });
   return [
     row(`claim with ${MANY} slots full but the last, against ${FEW}`, times.many, times.few, { atMost: 2 }),

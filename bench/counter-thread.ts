@@ -22,6 +22,9 @@ export const WORK = 1;
 export const GATE = 2;
 export const WORDS_PER_GATE = 32;
 
+const WARMUP_CALLS = 5000;
+const WARMUP_ADDS = 1000;
+
 export const ADD_OWN = 1;
 export const ADD_PLAIN = 2;
 export const ADD_ATOMIC = 3;
@@ -52,6 +55,12 @@ if (!isMainThread) {
   const gate = GATE + (index + 1) * WORDS_PER_GATE;
   const counter = new Counter('bench/thread-adds');
   const addPlain = plainAdder();
+  // Short calls first, as warmUp() of kit.ts does and for its reason.
+  for (let k = 0; k < WARMUP_CALLS; k++) {
+    addOwn(counter, WARMUP_ADDS);
+    addPlain(WARMUP_ADDS);
+    addAtomic(shared, WARMUP_ADDS);
+  }
   parentPort?.postMessage('ready');
   for (let opened = 0; ; opened++) {
     Atomics.wait(control, gate, opened);

@@ -17,30 +17,30 @@ const ANSWER_MS = 60_000;
 const SPARE = 2048 / 8;
 
 /** The baseline: a captured view, and an index that is an argument (see register.ts). */
-function plainAdder(): () => bigint {
+function plainAdder(): (times: number) => bigint {
   const view = new BigInt64Array(attach().buffer);
   const place = variable(SPARE);
   const add = (at: number): void => {
     view[at]! += 1n;
   };
-  return () => {
+  return (times) => {
     const { at } = place;
-    for (let k = 0; k < ADDS; k++) add(at);
+    for (let k = 0; k < times; k++) add(at);
     return view[at] as bigint;
   };
 }
 
-function adder(counter: Counter): () => bigint {
-  return () => {
-    for (let k = 0; k < ADDS; k++) counter.add(1);
+function adder(counter: Counter): (times: number) => bigint {
+  return (times) => {
+    for (let k = 0; k < times; k++) counter.add(1);
     return counter.own();
   };
 }
 
 async function add() {
   const times = await interleave({
-    plain: { ops: ADDS, sample: plainAdder() },
-    own: { ops: ADDS, sample: adder(new Counter('bench/adds')) },
+    plain: { ops: ADDS, loop: plainAdder() },
+    own: { ops: ADDS, loop: adder(new Counter('bench/adds')) },
   });
   return [row('Counter.add(1) against BigInt64Array += 1n', times.own, times.plain, { atMost: 1.15 })];
 }
@@ -93,13 +93,13 @@ async function prom() {
   const times = await interleave({
     peer: {
       ops: PEER_ADDS,
-      sample: () => {
-        for (let k = 0; k < PEER_ADDS; k++) child.inc();
+      loop: (times) => {
+        for (let k = 0; k < times; k++) child.inc();
         return child;
       },
     },
-    own: { ops: ADDS, sample: adder(new Counter('bench/adds')) },
-    plain: { ops: ADDS, sample: plainAdder() },
+    own: { ops: ADDS, loop: adder(new Counter('bench/adds')) },
+    plain: { ops: ADDS, loop: plainAdder() },
   });
   const what = 'prom-client labelled child inc() against Counter.add(1)';
   return [row(what, times.peer, times.own, { atLeast: 120 }, times.plain)];
@@ -117,13 +117,13 @@ async function otel() {
   const times = await interleave({
     peer: {
       ops: PEER_ADDS,
-      sample: () => {
-        for (let k = 0; k < PEER_ADDS; k++) metric.add(1);
+      loop: (times) => {
+        for (let k = 0; k < times; k++) metric.add(1);
         return metric;
       },
     },
-    own: { ops: ADDS, sample: adder(new Counter('bench/adds')) },
-    plain: { ops: ADDS, sample: plainAdder() },
+    own: { ops: ADDS, loop: adder(new Counter('bench/adds')) },
+    plain: { ops: ADDS, loop: plainAdder() },
   });
   const what = 'OpenTelemetry counter add(1) against Counter.add(1)';
   return [row(what, times.peer, times.own, { atLeast: 100 }, times.plain)];

@@ -27,12 +27,16 @@ export type Group = () => Promise<Row[]>;
 export type Topic = Readonly<Record<string, Group>>;
 
 export interface Variant {
-  /** Operations in one sample; a result that takes under a nanosecond needs a million or more. */
+  /** Operations in one sample; a loop whose turn takes under a nanosecond needs a million or more. */
   readonly ops: number;
-  /**
-   * Does them. Returns what it computed, or, where it times itself, the ms that all of them took as `{ overriddenDuration }`.
-   */
-  readonly sample: () => unknown;
+  /** Does so many of them and returns what it computed. */
+  readonly loop?: (times: number) => unknown;
+  /** Instead of a loop: does them all and returns the ms that took as `{ overriddenDuration }`. */
+  readonly sample?: () => Timed | Promise<Timed>;
+}
+
+export interface Timed {
+  readonly overriddenDuration: number;
 }
 
 /** Time of one operation, by round. */
@@ -52,8 +56,10 @@ export interface Options {
   readonly warmup?: number;
 }
 
-/** Whatever samples return ends up here, so that none of it is dead code. */
-let sink: unknown;
+const WARMUP_MS = 100;
+
+/** Whatever loops return ends up here, so that none of it is dead code. */
+export let sink: unknown;
 
 export async function interleave<Name extends string>(
   variants: Readonly<Record<Name, Variant>>,
@@ -61,6 +67,7 @@ export async function interleave<Name extends string>(
 ): Promise<Rounds<Name>> {
   const names = Object.keys(variants) as Name[];
   const times = Object.fromEntries(names.map((name) => [name, [] as number[]])) as Record<Name, number[]>;
+  for (const name of names) await warmUp(variants[name]);
   for (let round = -warmup; round < rounds; round++) {
     const first = (round + warmup) % names.length;
     for (const name of [...names.slice(first), ...names.slice(0, first)]) {
@@ -71,26 +78,31 @@ export async function interleave<Name extends string>(
   return times;
 }
 
-async function timeOf({ ops, sample }: Variant, samples: number, counts: 'fastest' | 'median'): Promise<number> {
+async function timeOf({ ops, loop, sample }: Variant, samples: number, counts: 'fastest' | 'median'): Promise<number> {
+  const run = (): void => {
+    sink = loop?.(ops);
+  };
   const bench = new Bench({ iterations: samples, time: 0, warmup: false, throws: true });
-  const run = async (): Promise<{ overriddenDuration: number } | undefined> => {
-    sink = await sample();
-    return isTimed(sink) ? sink : undefined;
-  };
-  const runSync = (): { overriddenDuration: number } | undefined => {
-    sink = sample();
-    return isTimed(sink) ? sink : undefined;
-  };
-  const asynchronous = sample.constructor.name === 'AsyncFunction';
-  bench.add('sample', asynchronous ? run : runSync, { async: asynchronous });
-  const [task] = asynchronous ? await bench.run() : bench.runSync();
+  if (sample !== undefined) bench.add('sample', sample, { async: true });
+  else bench.add('loop', run, { async: false });
+  const [task] = sample === undefined ? bench.runSync() : await bench.run();
   const result = task?.result;
   if (result?.state !== 'completed') throw new Error('tinybench did not complete a sample');
   return (counts === 'fastest' ? result.latency.min : result.latency.p50) / ops;
 }
 
-function isTimed(value: unknown): value is { overriddenDuration: number } {
-  return typeof value === 'object' && value !== null && 'overriddenDuration' in value;
+/**
+ * Many short calls, with a pause in which the compiler finishes. A long first call would be compiled while it runs (on-stack
+ * replacement), and what comes of that differs by several times from process to process.
+ */
+async function warmUp({ ops, loop }: Variant): Promise<void> {
+  if (loop === undefined) return;
+  const times = Math.max(1, Math.floor(ops / 1000));
+  for (let half = 0; half < 2; half++) {
+    const end = performance.now() + WARMUP_MS;
+    while (performance.now() < end) sink = loop(times);
+    await new Promise((resolve) => setTimeout(resolve, WARMUP_MS));
+  }
 }
 
 /**

@@ -14,22 +14,22 @@ const READ_BAR: Bar = { atMost: process.versions.node.startsWith('24.') ? 1.6 : 
  * The baseline of reading: a captured view, and an index that is an argument. A captured variable for the index would flatter us:
  * since V8 12 reading one that was assigned twice costs several times the load itself.
  */
-function plainReads(view: Int32Array, index: number): () => number {
+function plainReads(view: Int32Array, index: number): (times: number) => number {
   const place = variable(index);
   const read = (at: number): number => view[at] as number;
-  return () => {
+  return (times) => {
     const { at } = place;
     let sum = 0;
-    for (let k = 0; k < READS; k++) sum = (sum + read(at)) | 0;
+    for (let k = 0; k < times; k++) sum = (sum + read(at)) | 0;
     return sum;
   };
 }
 
 /** The baseline of counting: up and down, one JS atomic each. */
-function atomicPairs(view: Int32Array, index: number): () => number {
-  return () => {
+function atomicPairs(view: Int32Array, index: number): (times: number) => number {
+  return (times) => {
     let seen = 0;
-    for (let k = 0; k < PAIRS; k++) {
+    for (let k = 0; k < times; k++) {
       seen += Atomics.add(view, index, 1);
       seen -= Atomics.sub(view, index, 1);
     }
@@ -43,12 +43,12 @@ const SPARE = 2048 / 4;
 async function cpuId() {
   const registration = registerThread();
   const times = await interleave({
-    plain: { ops: READS, sample: plainReads(new Int32Array(attach().buffer), SPARE) },
+    plain: { ops: READS, loop: plainReads(new Int32Array(attach().buffer), SPARE) },
     own: {
       ops: READS,
-      sample: () => {
+      loop: (times) => {
         let sum = 0;
-        for (let k = 0; k < READS; k++) sum = (sum + registration.cpuId()) | 0;
+        for (let k = 0; k < times; k++) sum = (sum + registration.cpuId()) | 0;
         return sum;
       },
     },
@@ -60,12 +60,12 @@ async function perThread() {
   const own = new PerThread('bench/block', { type: 'i32', length: 16 });
   const readOwn = (): number => own.array[own.base] as number;
   const times = await interleave({
-    plain: { ops: READS, sample: plainReads(new Int32Array(attach().buffer), own.base) },
+    plain: { ops: READS, loop: plainReads(new Int32Array(attach().buffer), own.base) },
     own: {
       ops: READS,
-      sample: () => {
+      loop: (times) => {
         let sum = 0;
-        for (let k = 0; k < READS; k++) sum = (sum + readOwn()) | 0;
+        for (let k = 0; k < times; k++) sum = (sum + readOwn()) | 0;
         return sum;
       },
     },
@@ -80,12 +80,12 @@ async function transitions() {
   const step = core.transitions;
   const at = core.slotAt(slot);
   const times = await interleave({
-    atomics: { ops: PAIRS, sample: atomicPairs(new Int32Array(attach().buffer), SPARE) },
+    atomics: { ops: PAIRS, loop: atomicPairs(new Int32Array(attach().buffer), SPARE) },
     transitions: {
       ops: PAIRS,
-      sample: () => {
+      loop: (times) => {
         let seen = 0;
-        for (let k = 0; k < PAIRS; k++) {
+        for (let k = 0; k < times; k++) {
           seen += step.up(at);
           seen -= step.down(at);
         }
@@ -100,11 +100,11 @@ async function nested() {
   const outer = registerThread();
   let last: Registration = outer;
   const times = await interleave({
-    atomics: { ops: PAIRS, sample: atomicPairs(new Int32Array(attach().buffer), SPARE) },
+    atomics: { ops: PAIRS, loop: atomicPairs(new Int32Array(attach().buffer), SPARE) },
     nested: {
       ops: PAIRS,
-      sample: () => {
-        for (let k = 0; k < PAIRS; k++) {
+      loop: (times) => {
+        for (let k = 0; k < times; k++) {
           last = registerThread();
           last.unregister();
         }
