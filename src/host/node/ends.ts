@@ -6,8 +6,9 @@ import { process, timers, workerThreads } from './builtin.js';
 const KEY = Symbol.for('coexist.ends.v1');
 
 export function onThreadEnd(listener: () => void): void {
-  // One set of listeners per thread is enough for all copies: the first that comes installs it.
-  if (!Reflect.defineProperty(workerThreads(), KEY, { value: true })) return;
+  // One set of listeners per thread is enough for all copies: the first that comes installs it. The value is each copy's own,
+  // since defining the same value again would succeed.
+  if (!Reflect.defineProperty(workerThreads(), KEY, { value: listener })) return;
   let scheduled = false;
   const soon = (): void => {
     if (scheduled) return;
