@@ -29,7 +29,7 @@ export function publish(candidate: unknown): Found {
       found: 'a frozen or sealed object',
       expected: 'an extensible object',
       remedy:
-        'Attach before the program freezes built-in modules: import coexist first, or run node --import coexist/preload.',
+        'Attach before the program freezes built-in modules: call attach() first, or run node --import coexist/preload.',
     });
   }
   const found = value === candidate ? checked : check(value);

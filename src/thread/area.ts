@@ -49,6 +49,8 @@ let current: AreaCore | undefined;
 function settle(found: Found): Area {
   if (current === undefined) {
     const core = coreIn(found);
+    // Now, while it can be: a program may freeze its built-in modules later.
+    void core.anchor;
     host.onThreadEnd(() => sweep(core));
     current = core;
   }

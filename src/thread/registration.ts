@@ -1,7 +1,7 @@
 // register and unregister (docs/ABI.md, clauses 23 to 29): what a thread does with its own slot. The checks are ordinary
 // loads, since nobody else writes a live slot; each change is one transition of src/wasm.
 
-import { LIBRARY_PREFIX } from '../abi/directory.js';
+import { LIBRARY_PREFIX, NAME_BYTES } from '../abi/directory.js';
 import { CoexistError, invalid } from '../abi/errors.js';
 import { CPU_ID_UNINITIALIZED, HOLDERS_BEYOND, REFCOUNT_MAX, SLOT } from '../abi/slot.js';
 import type { AreaCore } from '../area/core.js';
@@ -188,7 +188,7 @@ function leave(core: AreaCore, at: number, slot: number): void {
 function holderBit(core: AreaCore, name: unknown): number {
   const known = core.holderBits.get(name as string);
   if (known !== undefined) return known;
-  if (typeof name !== 'string' || name === '') {
+  if (typeof name !== 'string' || name === '' || host.encodeUtf8(name).length > NAME_BYTES - LIBRARY_PREFIX.length) {
     throw invalid('name', name, 'a string of 1 to 72 bytes of UTF-8');
   }
   let bit = HOLDERS_BEYOND;

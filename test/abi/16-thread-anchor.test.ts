@@ -157,22 +157,40 @@ describe.each(BACKENDS)('%s', (backend) => {
     expect(result).toEqual({ slots: [0, 0], owners: [true, true], anchor: [0, 0, 99, 1 << 29], alive: null });
   });
 
-  test('what is no Int32Array(4), or cannot be defined, is COEXIST_EANCHOR, and nothing is claimed', async () => {
+  test('what is no Int32Array(4) is COEXIST_EANCHOR: nothing is attached, nothing is claimed', async () => {
     const { result } = await inProcess(
-      async ({ load, urls, threads, THREAD, failure }, value) => {
+      async ({ load, urls, threads, THREAD, failure }) => {
+        Reflect.defineProperty(threads, THREAD, { value: 'taken' });
         const lib = await load(urls.a);
-        const area = lib.attach();
-        if (value === 'sealed') Object.preventExtensions(threads);
-        else Reflect.defineProperty(threads, THREAD, { value: 'taken' });
+        const codes = [await failure(() => lib.attach()), await failure(() => lib.register())].map(
+          (error) => error?.code,
+        );
+        return { codes, attached: lib.probe().attached };
+      },
+      { env },
+    );
+    expect(result).toEqual({ codes: ['COEXIST_EANCHOR', 'COEXIST_EANCHOR'], attached: false });
+  });
+
+  test('where no property can be defined any more, what is attached goes on, and a private area is COEXIST_EANCHOR', async () => {
+    const { result } = await inProcess(
+      async ({ load, urls, threads, failure }) => {
+        const lib = await load(urls.a);
+        lib.attach();
+        const area = lib.createArea({ slots: 2 });
+        Object.preventExtensions(threads);
         const before = new Uint8Array(area.buffer).slice(0, 8192);
-        const codes = [await failure(() => lib.register()), await failure(() => area.reclaim())].map(
+        const codes = [await failure(() => lib.register({ area })), await failure(() => area.reclaim())].map(
           (error) => error?.code,
         );
         const after = new Uint8Array(area.buffer).slice(0, 8192);
-        return { codes, unchanged: before.every((byte, k) => byte === after[k]) };
+        const registration = lib.register();
+        const { slot } = registration;
+        registration.unregister();
+        return { codes, unchanged: before.every((byte, k) => byte === after[k]), slot };
       },
-      { env, args: backend === 'wasm' ? 'sealed' : 'taken' },
+      { env },
     );
-    expect(result).toEqual({ codes: ['COEXIST_EANCHOR', 'COEXIST_EANCHOR'], unchanged: true });
+    expect(result).toEqual({ codes: ['COEXIST_EANCHOR', 'COEXIST_EANCHOR'], unchanged: true, slot: 0 });
   });
 });

@@ -29,7 +29,7 @@ test('attaching creates an area in which every slot is zero', () => {
   expect(area.inspect()).toMatchObject({ highWater: 0, conflicted: false, slots: [] });
 });
 
-test('attaching in a worker claims nothing there, and leaves no thread anchor', async () => {
+test('attaching in a worker claims nothing there: the thread anchor names no slot', async () => {
   const actor = await Actor.start();
   const seen = await actor.run(async ({ load }, url) => {
     const { attach, probe } = await load(url);
@@ -37,10 +37,10 @@ test('attaching in a worker claims nothing there, and leaves no thread anchor', 
     const area = attach();
     const { slots, areaId } = area.inspect();
     const workerThreads = process.getBuiltinModule('node:worker_threads') as unknown as Record<symbol, unknown>;
-    const anchored = workerThreads[Symbol.for('coexist.thread.v1')] !== undefined;
+    const anchored = (workerThreads[Symbol.for('coexist.thread.v1')] as Int32Array)[0];
     return { before, slots, areaId, anchored, after: probe().attached };
   }, copyUrl('b'));
-  expect(seen).toEqual({ before: false, slots: [], areaId: attach().id, anchored: false, after: true });
+  expect(seen).toEqual({ before: false, slots: [], areaId: attach().id, anchored: -1, after: true });
   expect(takenSlots(attach())).toEqual([]);
   await actor.terminate();
 });
