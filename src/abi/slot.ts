@@ -9,7 +9,7 @@
 //   > 0    >= 0    n > 0      n transient registrations
 //
 // Who moves it: free -> prepared -> claimed -> registered and back are the owner's own steps (src/wasm); any state of a
-// thread that is proven dead -> free is a reclaimer's single CAS of the owner word (src/thread/reclaim.ts).
+// thread that is proven dead -> free is a reclaimer's single CAS of the owner word (src/thread/sweep.ts).
 
 import { i64, u32, u64 } from './field.js';
 

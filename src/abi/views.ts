@@ -39,6 +39,8 @@ export interface Geometry {
   readonly heapSize: number;
 }
 
+const brand = (value: unknown): string => Object.prototype.toString.call(value);
+
 /**
  * Views over a candidate value.
  * @throws COEXIST_EABI when it is not shared memory.
@@ -47,7 +49,8 @@ export function viewsOf(value: unknown): Views {
   const inner = (value as { buffer?: unknown } | null | undefined)?.buffer;
   const buffer = (inner ?? value) as SharedArrayBuffer;
   // By brand, never by instanceof: another realm has another constructor.
-  if (Object.prototype.toString.call(buffer) !== '[object SharedArrayBuffer]') {
+  const wrapped = inner === undefined || brand(value) === '[object WebAssembly.Memory]';
+  if (!wrapped || brand(buffer) !== '[object SharedArrayBuffer]') {
     throw abiError(
       `the value found, ${show(value)}, is not shared memory`,
       show(value),
@@ -107,7 +110,7 @@ export function checkArea({ u32, buffer }: Views): Geometry {
       ['block_stride', g.blockStride % 8 === 0],
       ['block_offset', inside(g.blockOffset, g.slotCapacity * g.blockStride)],
       ['directory_offset', inside(g.directoryOffset, g.directoryCapacity * ENTRY_BYTES)],
-      ['heap_offset', g.heapOffset + g.heapSize <= bytes],
+      ['heap_offset', inside(g.heapOffset, g.heapSize)],
     ] as const
   ).find(([, sound]) => !sound);
   if (wrong !== undefined) {

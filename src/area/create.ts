@@ -104,7 +104,11 @@ function allocate(bytes: number): AreaValue {
       // A wasm memory reserves more address space than it holds; where that is limited, plain shared memory may fit.
     }
   }
-  return new SharedArrayBuffer(bytes);
+  try {
+    return new SharedArrayBuffer(bytes);
+  } catch {
+    throw invalid('slots * blockBytes + heapBytes', bytes, 'as many bytes as this process can have', REMEDY);
+  }
 }
 
 // Never 0, and different in two areas of one process even where Math.random is seeded.

@@ -80,7 +80,7 @@ export class PerThread<T extends ElementType> {
   constructor(name: string, options: PerThreadOptions<T>) {
     const { type, length, version = 1, fresh = false, holder, area } = options;
     const array = ARRAYS[type];
-    if (array === undefined) throw invalid('type', type, `one of ${Object.keys(ARRAYS).join(', ')}`);
+    if (!Object.hasOwn(ARRAYS, type)) throw invalid('type', type, `one of ${Object.keys(ARRAYS).join(', ')}`);
     const core = coreFor(area);
     const head = fresh ? STAMP_BYTES : 0;
     const most = (core.geometry.blockStride - head) / array.BYTES_PER_ELEMENT;
@@ -97,11 +97,17 @@ export class PerThread<T extends ElementType> {
       size: head + length * array.BYTES_PER_ELEMENT,
       flags: fresh ? FLAG_STAMPED : 0,
     });
+    const { buffer } = core.views;
+    const elements = Math.floor(buffer.byteLength / array.BYTES_PER_ELEMENT);
+    this.array = new (array as unknown as new (buffer: SharedArrayBuffer, at: number, length: number) => Elements[T])(
+      buffer,
+      0,
+      elements,
+    );
     this.#registration = register({ name: holder, area });
     this.name = name;
     this.length = length;
     this.slot = this.#registration.slot;
-    this.array = new (array as unknown as new (buffer: SharedArrayBuffer) => Elements[T])(core.views.buffer);
     this.base = this.indexOf(this.slot);
     this.#own = this.#view(this.slot);
     if (fresh) this.#start();

@@ -50,12 +50,18 @@ export const ENTRY_LOST = 0;
 export const ENTRY_DONE = 1;
 export const ENTRY_NO_ROOM = 2;
 
+// Decoded at import, so that a worker that attaches need not.
+const bytes = host.decodeBase64(base64);
 let compiled: WebAssembly.Module | undefined;
 
 /** The transitions on this memory: wasm where the memory is a wasm memory and wasm is allowed, the twin elsewhere. */
 export function transitionsOn(views: Views, useWasm: boolean): Transitions {
   if (!useWasm || views.memory === undefined) return createTwin(views);
-  compiled ??= new WebAssembly.Module(host.decodeBase64(base64));
-  const instance = new WebAssembly.Instance(compiled, { area: { memory: views.memory } });
-  return instance.exports as unknown as Transitions;
+  try {
+    compiled ??= new WebAssembly.Module(bytes);
+    return new WebAssembly.Instance(compiled, { area: { memory: views.memory } }).exports as unknown as Transitions;
+  } catch {
+    // A realm may have WebAssembly and yet refuse to compile; the twin does the same.
+    return createTwin(views);
+  }
 }

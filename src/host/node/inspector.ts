@@ -32,7 +32,7 @@ export function evaluateInMain(expression: string): Evaluation {
     if (!connected) return;
     connected = false;
     session.disconnect();
-    settle();
+    linger();
   };
   try {
     session.post('Runtime.evaluate', { expression, silent: true });
@@ -46,12 +46,16 @@ export function evaluateInMain(expression: string): Evaluation {
 // Main answers a disconnect by posting to this thread once more. Where that falls into the last moments of the thread, Node
 // aborts the whole process (MainThreadInterface::Post takes a reference to what is being destroyed; seen in 20 to 26). So the
 // thread pauses, and does not exit before main has had its time. Nothing helps a thread that is terminated just then.
-function settle(): void {
+let ended: number | undefined;
+
+function linger(): void {
   const sleeper = new Int32Array(new SharedArrayBuffer(4));
-  const ended = now();
+  if (ended === undefined) {
+    process.once('exit', () => {
+      const left = (ended ?? 0) + SETTLE_MS - now();
+      if (left > 0) Atomics.wait(sleeper, 0, 0, left);
+    });
+  }
+  ended = now();
   Atomics.wait(sleeper, 0, 0, PAUSE_MS);
-  process.once('exit', () => {
-    const left = ended + SETTLE_MS - now();
-    if (left > 0) Atomics.wait(sleeper, 0, 0, left);
-  });
 }
