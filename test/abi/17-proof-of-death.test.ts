@@ -154,7 +154,7 @@ describe.each(BACKENDS)('%s', (backend) => {
         const fs = process.getBuiltinModule('node:fs');
         const read = fs.readFileSync;
         fs.readFileSync = ((path: string, ...rest: never[]) => {
-          if (path.startsWith('/proc')) throw Object.assign(new Error('refused'), { code: 'EACCES' });
+          if (String(path).startsWith('/proc')) throw Object.assign(new Error('refused'), { code: 'EACCES' });
           return read(path, ...rest);
         }) as never;
         const lib = await load(url);
