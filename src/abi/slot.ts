@@ -19,7 +19,7 @@ export const FEATURE_SIZE = 64;
 export const CPU_ID_UNINITIALIZED = -1;
 export const CPU_ID_REGISTRATION_FAILED = -2;
 export const REFCOUNT_MAX = 0xffffffff;
-/** The last bit of holders: any library beyond the first 63 (clause 21). */
+/** The last bit of holders stands for every library beyond the first 63 (clause 21). */
 export const HOLDERS_BEYOND = 63;
 
 export const SLOT = {
