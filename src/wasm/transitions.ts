@@ -3,6 +3,7 @@
 
 import type { Views } from '../abi/views.js';
 import { host } from '../host/host.js';
+import { assembler } from './instantiate.js';
 import base64 from './transitions.wat';
 import { createTwin } from './twin.js';
 
@@ -52,14 +53,12 @@ export const ENTRY_NO_ROOM = 2;
 
 // Decoded at import, so that a worker that attaches need not.
 const bytes = host.decodeBase64(base64);
-let compiled: WebAssembly.Module | undefined;
 
 /** The transitions on this memory: wasm where the memory is a wasm memory and wasm is allowed, the twin elsewhere. */
 export function transitionsOn(views: Views, useWasm: boolean): Transitions {
   if (!useWasm || views.memory === undefined) return createTwin(views);
   try {
-    compiled ??= new WebAssembly.Module(bytes);
-    return new WebAssembly.Instance(compiled, { area: { memory: views.memory } }).exports as unknown as Transitions;
+    return assembler.instantiate('transitions', bytes, views.memory) as unknown as Transitions;
   } catch {
     // A realm may have WebAssembly and yet refuse to compile; the twin does the same.
     return createTwin(views);
