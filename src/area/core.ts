@@ -81,6 +81,11 @@ export function coreOf(value: unknown): AreaCore {
   return cores.get(buffer as SharedArrayBuffer) ?? coreIn(check(value));
 }
 
+/** The area in this memory if this copy has opened it. */
+export function knownCore(buffer: SharedArrayBuffer): AreaCore | undefined {
+  return cores.get(buffer);
+}
+
 /** The same, of memory that was checked already. */
 export function coreIn(found: Found): AreaCore {
   let core = cores.get(found.views.buffer);

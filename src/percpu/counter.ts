@@ -3,10 +3,12 @@
 
 import { CoexistError, invalid, show } from '../abi/errors.js';
 import type { AreaCore } from '../area/core.js';
+import { coreFor } from '../area/current.js';
 import { lookup } from '../area/directory.js';
+import { dispose } from '../host/dispose.js';
 import { host } from '../host/host.js';
-import { type Area, coreFor } from '../thread/area.js';
-import { dispose, type Registration, register } from '../thread/registration.js';
+import type { Area } from '../thread/area.js';
+import { type Registration, register } from '../thread/registration.js';
 
 const COUNTER_VERSION = 1;
 const COUNTER_BYTES = 8;

@@ -5,9 +5,11 @@ import { FLAG_STAMPED, STAMP_BYTES } from '../abi/directory.js';
 import { CoexistError, invalid, show } from '../abi/errors.js';
 import { SLOT } from '../abi/slot.js';
 import type { AreaCore } from '../area/core.js';
+import { coreFor } from '../area/current.js';
 import { type Entry, lookup } from '../area/directory.js';
-import { type Area, coreFor } from '../thread/area.js';
-import { dispose, type Registration, register } from '../thread/registration.js';
+import { dispose } from '../host/dispose.js';
+import type { Area } from '../thread/area.js';
+import { type Registration, register } from '../thread/registration.js';
 
 interface Elements {
   i8: Int8Array<SharedArrayBuffer>;

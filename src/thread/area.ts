@@ -1,13 +1,11 @@
 // The area as its users see it, and how they come by one: attach (the process's own), createArea and openArea (private).
 
-import { invalid } from '../abi/errors.js';
 import { AREA_KEY } from '../abi/header.js';
 import type { AreaValue, Geometry, SharedMemory } from '../abi/views.js';
-import type { Found } from '../area/conflict.js';
-import { type AreaCore, coreIn, coreOf } from '../area/core.js';
+import { type AreaCore, coreOf } from '../area/core.js';
 import { type AreaOptions, createCandidate, wasmAllowed } from '../area/create.js';
-import { findOrCreate } from '../area/publish.js';
-import { type AttachAsyncOptions, type AttachOptions, rendezvous, rendezvousAsync } from '../area/rendezvous.js';
+import { currentCore, joinedCore, settle, whenAttached } from '../area/current.js';
+import { type AttachAsyncOptions, type AttachOptions, rendezvousAsync } from '../area/rendezvous.js';
 import { host } from '../host/host.js';
 import { type Inspection, inspect } from './inspect.js';
 import { sweep } from './sweep.js';
@@ -44,18 +42,7 @@ function facadeOf(core: AreaCore): Area {
   return area;
 }
 
-let current: AreaCore | undefined;
-
-function settle(found: Found): Area {
-  if (current === undefined) {
-    const core = coreIn(found);
-    // Now, while it can be: a program may freeze its built-in modules later.
-    void core.anchor;
-    host.onThreadEnd(() => sweep(core));
-    current = core;
-  }
-  return facadeOf(current);
-}
+whenAttached((core) => host.onThreadEnd(() => sweep(core)));
 
 /**
  * Joins this thread to the process's area, creating it in the main thread; returns the same object every time. In a
@@ -64,10 +51,7 @@ function settle(found: Found): Area {
  * @since 0.1.0
  */
 export function attach(options: AttachOptions = {}): Area {
-  if (current === undefined) return settle(rendezvous(options));
-  // Workers started later inherit what environment data holds now, and anyone may have replaced it.
-  if (host.inherited(AREA_KEY) !== host.anchored(AREA_KEY)) findOrCreate();
-  return facadeOf(current);
+  return facadeOf(joinedCore(options));
 }
 
 /**
@@ -76,8 +60,8 @@ export function attach(options: AttachOptions = {}): Area {
  * @since 0.1.0
  */
 export async function attachAsync(options: AttachAsyncOptions = {}): Promise<Area> {
-  if (current !== undefined) return attach();
-  return settle(await rendezvousAsync(options));
+  if (currentCore() !== undefined) return attach();
+  return facadeOf(settle(await rendezvousAsync(options)));
 }
 
 /**
@@ -97,22 +81,6 @@ export function createArea(options: AreaOptions = {}): Area {
  */
 export function openArea(memory: AreaValue): Area {
   return facadeOf(coreOf(memory));
-}
-
-/** The core behind an area that was passed in, of this copy or another; the process's own if none was. */
-export function coreFor(area: Area | undefined): AreaCore {
-  if (area === undefined) {
-    if (current === undefined) attach();
-    return current as AreaCore;
-  }
-  const value = area.memory ?? area.buffer;
-  if (value !== undefined) return coreOf(value);
-  throw invalid(
-    'area',
-    area,
-    'what attach(), createArea() or openArea() returned',
-    "Leave it out to use the process's area.",
-  );
 }
 
 /** Whether and how this thread could attach. */
@@ -159,5 +127,12 @@ export function probe(): Probe {
     return host.liveness(own, own) === 'alive';
   }, false);
   if (!provesDeath) reasons.push('/proc is not readable here: slots of threads that end unprepared are not reclaimed');
-  return { attached: current !== undefined, via, synchronous: via !== 'announcement', wasm, provesDeath, reasons };
+  return {
+    attached: currentCore() !== undefined,
+    via,
+    synchronous: via !== 'announcement',
+    wasm,
+    provesDeath,
+    reasons,
+  };
 }

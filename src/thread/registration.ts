@@ -5,14 +5,13 @@ import { LIBRARY_PREFIX, NAME_BYTES } from '../abi/directory.js';
 import { CoexistError, invalid } from '../abi/errors.js';
 import { CPU_ID_UNINITIALIZED, HOLDERS_BEYOND, REFCOUNT_MAX, SLOT } from '../abi/slot.js';
 import type { AreaCore } from '../area/core.js';
+import { coreFor } from '../area/current.js';
 import { libraries, lookup } from '../area/directory.js';
 import { ANCHOR_BUSY, ANCHOR_HIGH, ANCHOR_LOW, ANCHOR_SLOT } from '../area/thread-anchor.js';
+import { dispose } from '../host/dispose.js';
 import { host } from '../host/host.js';
-import { type Area, coreFor } from './area.js';
+import type { Area } from './area.js';
 import { sweep } from './sweep.js';
-
-/** Node 20 and 22 have no Symbol.dispose inside a vm context. */
-export const dispose: typeof Symbol.dispose = Symbol.dispose ?? (Symbol.for('Symbol.dispose') as never);
 
 /** How long a registration waits for the directory over its name, which is only advice. */
 const NAME_TIMEOUT_MS = 20;
