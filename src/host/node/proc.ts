@@ -8,6 +8,8 @@ import { fs, process } from './builtin.js';
 const { readFileSync } = fs;
 
 const TID_BITS = 22n;
+/** Of start times in /proc. */
+const TICK_MS = 10;
 const TID_MASK = (1n << TID_BITS) - 1n;
 /** Set in identities that /proc did not give: nobody can prove the death of such a thread. */
 const RANDOM_BIT = 1n << 61n;
@@ -34,6 +36,7 @@ export function identity(): bigint {
     const tid = text.slice(0, text.indexOf(' '));
     const startTime = parse(text)?.startTime;
     if (startTime !== undefined && /^\d+$/.test(tid) && BigInt(tid) <= TID_MASK) {
+      outlive(startTime);
       return (startTime << TID_BITS) | BigInt(tid);
     }
   } catch {
@@ -42,6 +45,18 @@ export function identity(): bigint {
   const { randomFillSync } = process.getBuiltinModule('node:crypto');
   const random = randomFillSync(new BigUint64Array(1))[0] as bigint;
   return RANDOM_BIT | (random & (RANDOM_BIT - 1n)) | 1n;
+}
+
+// Returns once the clock tick of the start has passed, which it has for any thread that has come this far, unless the clock says
+// otherwise or cannot be read. No later thread with this id can then have the same start time.
+function outlive(startTime: bigint): void {
+  try {
+    const [seconds, hundredths] = readFileSync('/proc/uptime', 'utf8').split(/[. ]/, 2);
+    if (BigInt(`${seconds}${hundredths}`) > startTime) return;
+  } catch {
+    // Refused: sleep instead.
+  }
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2 * TICK_MS);
 }
 
 /** The operating system's thread id in an identity; undefined in a random one. */
