@@ -31,7 +31,7 @@ await esbuild.build({
 compileEagerly('dist/core.js');
 await esbuild.build({
   ...common,
-  entryPoints: ['index', 'abi', 'percpu', 'preload'].map((name) => `src/${name}.ts`),
+  entryPoints: ['index', 'abi', 'sync', 'percpu', 'preload'].map((name) => `src/${name}.ts`),
   outdir: 'dist',
 });
 for (const folder of ['workers', 'bench']) {
@@ -104,7 +104,7 @@ async function watPlaceholders() {
     ...common,
     stdin: {
       contents:
-        "export * from './src/abi/header.js'; export * from './src/abi/slot.js'; export * from './src/abi/directory.js';",
+        "export * from './src/abi/header.js'; export * from './src/abi/slot.js'; export * from './src/abi/directory.js'; export * from './src/abi/sync.js';",
       resolveDir: root,
     },
     bundle: true,
@@ -122,7 +122,20 @@ async function watPlaceholders() {
       (_, k) => `(i32.atomic.store offset=${abi.ENTRY.name.offset + 4 * k} (local.get $at) (local.get $n${k}))`,
     ).join('\n    '),
   };
-  for (const [table, fields] of Object.entries({ header: abi.HEADER, slot: abi.SLOT, entry: abi.ENTRY })) {
+  values.waiters = abi.WAITERS;
+  values.holders_offset = abi.HOLDERS_OFFSET;
+  values.holder_bytes = abi.HOLDER_BYTES;
+  values['lock.owner_high'] = abi.MUTEX.owner.offset + 4;
+  const tables = {
+    header: abi.HEADER,
+    slot: abi.SLOT,
+    entry: abi.ENTRY,
+    lock: abi.MUTEX,
+    rwlock: abi.RWLOCK,
+    condvar: abi.CONDVAR,
+    holder: abi.HOLDER,
+  };
+  for (const [table, fields] of Object.entries(tables)) {
     for (const [name, { offset, size }] of Object.entries(fields)) {
       values[`${table}.${name}`] = offset;
       values[`end.${table}.${name}`] = offset + size;

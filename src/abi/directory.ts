@@ -27,12 +27,20 @@ export const ENTRY_FREE = 0;
 export const ENTRY_CREATING = 1;
 export const ENTRY_READY = 2;
 
-/** Where a kind's range lies: nowhere, or in every slot's block. */
+/** Where a kind's range lies: nowhere, in every slot's block, or once in the heap. */
 export const KINDS = {
   library: { number: 1, range: 'none' },
   key: { number: 2, range: 'block' },
   counter: { number: 3, range: 'block' },
+  mutex: { number: 4, range: 'heap' },
+  rwlock: { number: 5, range: 'heap' },
+  once: { number: 6, range: 'heap' },
+  condvar: { number: 7, range: 'heap' },
+  semaphore: { number: 8, range: 'heap' },
+  barrier: { number: 9, range: 'heap' },
 } as const;
+
+export type Range = 'none' | 'block' | 'heap';
 
 export type KindName = keyof typeof KINDS;
 

@@ -13,7 +13,13 @@ export type CoexistCode =
   | 'COEXIST_ENOSPC'
   | 'COEXIST_EINVAL'
   | 'COEXIST_ETIMEDOUT'
-  | 'COEXIST_EABORTED';
+  | 'COEXIST_EABORTED'
+  | 'COEXIST_ENOTOWNER'
+  | 'COEXIST_EDEADLK'
+  | 'COEXIST_ENOTRECOVERABLE'
+  | 'COEXIST_EPOISONED'
+  | 'COEXIST_EBROKEN'
+  | 'COEXIST_EUNSUPPORTED';
 
 export interface CoexistErrorDetails {
   /** What was found or passed. */

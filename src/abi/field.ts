@@ -1,7 +1,7 @@
 // One row of a layout table: where a field lies, how wide it is and since which ABI version it exists.
 // docs/ABI.md holds the same tables in prose; a test compares the two.
 
-export type FieldType = 'u32' | 'u64' | 'i64' | 'u8[80]';
+export type FieldType = 'u32' | 'i32' | 'u64' | 'i64' | 'u8[80]';
 
 export interface Field {
   readonly offset: number;
@@ -11,6 +11,7 @@ export interface Field {
 }
 
 export const u32 = (offset: number): Field => ({ offset, size: 4, type: 'u32', since: 1 });
+export const i32 = (offset: number): Field => ({ offset, size: 4, type: 'i32', since: 1 });
 export const u64 = (offset: number): Field => ({ offset, size: 8, type: 'u64', since: 1 });
 export const i64 = (offset: number): Field => ({ offset, size: 8, type: 'i64', since: 1 });
 

@@ -1,9 +1,18 @@
 // The directory of named objects (docs/ABI.md, clauses 33 to 37): an append-only table that any copy in any thread can look
 // up and extend. The states of an entry are in src/abi/directory.ts.
 
-import { ENTRY, ENTRY_BYTES, ENTRY_READY, KINDS, type KindName, LIBRARY_PREFIX, NAME_BYTES } from '../abi/directory.js';
+import {
+  ENTRY,
+  ENTRY_BYTES,
+  ENTRY_READY,
+  KINDS,
+  type KindName,
+  LIBRARY_PREFIX,
+  NAME_BYTES,
+  type Range,
+} from '../abi/directory.js';
 import { CoexistError, invalid, show } from '../abi/errors.js';
-import { endOf, word } from '../abi/field.js';
+import { word } from '../abi/field.js';
 import { HEADER } from '../abi/header.js';
 import { host } from '../host/host.js';
 import { ENTRY_DONE, ENTRY_LOST } from '../wasm/transitions.js';
@@ -91,11 +100,10 @@ function resolve(core: AreaCore, at: number, request: EntryRequest, name: Uint8A
 // True when it made the entry; false when another thread was faster.
 function create(core: AreaCore, at: number, was: bigint, request: EntryRequest, name: Uint8Array): boolean {
   const kind = KINDS[request.kind];
-  const ranged = kind.range === 'block';
-  const { blockStride } = core.geometry;
   const own = identityIn(core.anchor);
-  if (ranged && Atomics.load(core.views.u32, word(HEADER.header_feature_size)) < endOf(HEADER.block_used)) {
-    throw noSpace(request, 'this area was made without room for keys');
+  const { used, base, limit } = rangeOf(core, kind.range);
+  if (used !== 0 && Atomics.load(core.views.u32, word(HEADER.header_feature_size)) < used + 4) {
+    throw noSpace(request, 'this area was made without room for named objects');
   }
   const words = new Int32Array(NAME_BYTES / 4);
   new Uint8Array(words.buffer).set(name);
@@ -109,14 +117,23 @@ function create(core: AreaCore, at: number, was: bigint, request: EntryRequest, 
     request.version,
     request.size,
     request.flags,
-    ranged ? HEADER.block_used.offset : 0,
-    0,
-    ranged ? blockStride : 0,
+    used,
+    base,
+    limit,
     name.length,
     ...words,
   );
   if (outcome === ENTRY_LOST || outcome === ENTRY_DONE) return outcome === ENTRY_DONE;
-  throw noSpace(request, `${request.size} bytes do not fit into what is left of the ${blockStride} bytes of a block`);
+  const where = kind.range === 'heap' ? 'the heap' : 'a block';
+  throw noSpace(request, `${request.size} bytes do not fit into what is left of the ${limit} bytes of ${where}`);
+}
+
+/** Which header word says how much is taken, where the space begins, and how long it is; offsets in a block are relative. */
+function rangeOf(core: AreaCore, range: Range): { used: number; base: number; limit: number } {
+  const { blockStride, heapOffset, heapSize } = core.geometry;
+  if (range === 'block') return { used: HEADER.block_used.offset, base: 0, limit: blockStride };
+  if (range === 'heap') return { used: HEADER.heap_used.offset, base: heapOffset, limit: heapSize };
+  return { used: 0, base: 0, limit: 0 };
 }
 
 function isDead(core: AreaCore, id: bigint): boolean {
@@ -182,7 +199,7 @@ function decode(core: AreaCore, at: number): string {
 function noSpace(request: EntryRequest, why: string): CoexistError {
   return new CoexistError('COEXIST_ENOSPC', `no room for ${show(request.name)}: ${why}`, {
     found: request.size,
-    expected: 'room in the directory and in the blocks',
+    expected: 'room in the directory, in the blocks and in the heap',
     remedy: 'Use fewer or smaller objects, or start the main thread with a larger COEXIST_BLOCK.',
   });
 }

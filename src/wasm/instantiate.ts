@@ -4,7 +4,7 @@
 import type { SharedMemory } from '../abi/views.js';
 
 /** The sources in this folder, by name. */
-export type ModuleName = 'transitions';
+export type ModuleName = 'transitions' | 'sync';
 
 export interface Assembler {
   /** Exports of the module on this memory. Throws where the realm refuses to compile. */

@@ -5,6 +5,9 @@ import { readdirSync, readFileSync } from 'node:fs';
 import {
   ABI_MAJOR,
   AREA_KEY,
+  BARRIER,
+  CONDVAR,
+  CONDVAR_BYTES,
   ENTRY,
   ENTRY_BYTES,
   endOf,
@@ -13,10 +16,17 @@ import {
   HEADER,
   HEADER_BYTES,
   HEADER_FEATURE_SIZE,
+  HOLDER,
+  HOLDER_BYTES,
+  HOLDERS_OFFSET,
   KINDS,
   LIMITS,
   MAGIC,
+  MUTEX,
+  MUTEX_BYTES,
   READY,
+  RWLOCK,
+  SEMAPHORE,
   SLOT,
   SLOT_STRIDE,
   THREAD_KEY,
@@ -24,7 +34,7 @@ import {
 import { describe, expect, test } from 'vitest';
 
 const page = readFileSync(new URL('../../docs/ABI.md', import.meta.url), 'utf8');
-const SIZES: Readonly<Record<string, number>> = { u32: 4, u64: 8, i64: 8, 'u8[80]': 80 };
+const SIZES: Readonly<Record<string, number>> = { u32: 4, i32: 4, u64: 8, i64: 8, 'u8[80]': 80 };
 
 /** Rows of a marked table as objects, by the column's heading. */
 function table(name: string): Record<string, string>[] {
@@ -48,6 +58,12 @@ const structs: readonly [string, Readonly<Record<string, Field>>, number, readon
   ['header', HEADER, HEADER_BYTES, [[84, 4092]]],
   ['slot', SLOT, SLOT_STRIDE, [[64, 128]]],
   ['directory', ENTRY, ENTRY_BYTES, [[36, 48]]],
+  ['mutex', MUTEX, MUTEX_BYTES, []],
+  ['condvar', CONDVAR, CONDVAR_BYTES, []],
+  ['holder', HOLDER, HOLDER_BYTES, []],
+  ['rwlock', RWLOCK, HOLDERS_OFFSET, [[20, 64]]],
+  ['semaphore', SEMAPHORE, HOLDERS_OFFSET, [[36, 64]]],
+  ['barrier', BARRIER, HOLDERS_OFFSET, [[28, 64]]],
 ];
 
 describe.each(structs)('table %s', (name, fields, bytes, gaps) => {
@@ -110,7 +126,7 @@ test('the values named in the tables are the constants of coexist/abi', () => {
 
 test('every clause has one test file, every test file a clause', () => {
   const clauses = [...page.matchAll(/^### (\d+)\. /gm)].map(([, number]) => Number(number));
-  expect(clauses).toEqual(Array.from({ length: 41 }, (_, k) => k + 1));
+  expect(clauses).toEqual(Array.from({ length: 51 }, (_, k) => k + 1));
   const files = readdirSync(new URL('.', import.meta.url)).filter((file) => file !== 'tables.test.ts');
   const numbers = files.map((file) => /^(\d\d)-[a-z0-9-]+\.test\.ts$/.exec(file)?.[1] ?? file);
   expect(numbers.sort()).toEqual(clauses.map((number) => String(number).padStart(2, '0')));

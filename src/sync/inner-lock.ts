@@ -1,0 +1,31 @@
+// The short lock inside a semaphore or a barrier: an owner word held for a few steps, never across a sleep. Each of those
+// steps is complete by itself, so there is nothing to repair when its owner died: whoever takes it over goes on.
+
+import { IDENTITY_MASK, RWLOCK } from '../abi/sync.js';
+import { UNLOCK_DONE } from '../wasm/sync.js';
+import { markConsistent, newToken, takeOwnerWord, unlockSlow } from './owner-word.js';
+import type { Place } from './place.js';
+import { Limits, type Waiting } from './wait.js';
+
+const WAKE_ONE = 1;
+
+/** Takes it; the token to leave with. Bounded by what the others do inside, so without a deadline of its own. */
+export function* enter(place: Place, async: boolean): Waiting<number> {
+  const { steps, views, self } = place.ground;
+  const fast = steps.lock(place.at);
+  if (fast !== 0) return fast;
+  // Held by this thread: it was cut inside, by a vm timeout, since nothing of it is inside now.
+  const seen = Atomics.load(views.i64, (place.at + RWLOCK.owner.offset) >>> 3);
+  if ((seen & IDENTITY_MASK) === self) return settled(place, newToken(place, false), seen < 0n);
+  const { token, died } = yield* takeOwnerWord(place, new Limits(undefined, async));
+  return settled(place, token, died !== 0n);
+}
+
+function settled(place: Place, token: number, inconsistent: boolean): number {
+  if (inconsistent) markConsistent(place, token);
+  return token;
+}
+
+export function leave(place: Place, token: number): void {
+  if (place.ground.steps.unlock(place.at, token, WAKE_ONE) !== UNLOCK_DONE) unlockSlow(place, token);
+}
