@@ -1,47 +1,48 @@
-// How long to look before sleeping. Waking a sleeper costs a system call on one side and microseconds on the other; looking a
-// little first saves both where the owner is quick and on another core, and is wasted where it is not. So the budget follows
-// what looking has brought: it grows when a look succeeded, halves when not, and is tried again now and then once it is gone.
+// How long to look before sleeping. Waking a sleeper costs a system call on one side and up to a tenth of a millisecond on the
+// other; looking first saves both where the other thread runs on another core and is quick, and is wasted where not. So it goes on
+// while it pays: some failures in a row end it, and it is tried again ever more rarely until it succeeds.
 
 import type { LockSteps } from '../wasm/sync.js';
 
-/** Upper bounds, in looks (a few ns each). A tool that explores schedules sets them to 0. */
+/** Looks (about a ns each) before a sleep. A tool that explores schedules sets them to 0. */
 export const SPIN = {
   /** Locks: a critical section that lasts longer than about a microsecond is worth a sleep. */
-  lock: 200,
-  /** Waits for an event: up to about the time that a wake-up across cores takes. */
-  event: 20_000,
+  lock: 1000,
+  /** Waits for an event: as long as a wake-up across cores takes, so that one side that looks can draw the other back to it. */
+  event: 100_000,
 };
 
-const SMALLEST = 16;
-/** Once the budget is gone, one wait in so many looks again. */
-const PROBE_EVERY = 64;
+/** So many failures in a row end the looking. */
+const PATIENCE = 4;
+/** Waits until the first and, at most, the next attempt; doubled at each failure. */
+const FIRST_PAUSE = 16;
+const LONGEST_PAUSE = 1024;
 
 export class Spinner {
   readonly #kind: keyof typeof SPIN;
-  #budget: number;
-  #skipped = 0;
+  #failures = 0;
+  #pause = FIRST_PAUSE;
+  #skip = 0;
 
   constructor(kind: keyof typeof SPIN) {
     this.#kind = kind;
-    this.#budget = SPIN[kind];
   }
 
   /** Looks at a word for a while; true once it is no longer this value. */
   spin(steps: LockSteps, at: number, value: number): boolean {
-    const most = SPIN[this.#kind];
-    let times = Math.min(this.#budget, most);
-    if (times < SMALLEST) {
-      if (++this.#skipped < PROBE_EVERY) return false;
-      this.#skipped = 0;
-      times = most;
-    }
-    const left = steps.spin(at, value, times);
-    if (left === 0) {
-      this.#budget >>>= 1;
+    if (this.#skip > 0) {
+      this.#skip--;
       return false;
     }
-    // Twice what it took this time is likely to do next time.
-    this.#budget = Math.min(most, Math.max(this.#budget, 2 * (times - left) + SMALLEST));
-    return true;
+    if (steps.spin(at, value, SPIN[this.#kind]) > 0) {
+      this.#failures = 0;
+      this.#pause = FIRST_PAUSE;
+      return true;
+    }
+    if (++this.#failures >= PATIENCE) {
+      this.#skip = this.#pause;
+      this.#pause = Math.min(2 * this.#pause, LONGEST_PAUSE);
+    }
+    return false;
   }
 }
