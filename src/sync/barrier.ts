@@ -31,7 +31,7 @@ export interface BarrierOptions extends HoldersOptions {
  * A barrier of the process: the same name is the same one in every thread and every copy. A thread is a party from its first
  * `join()` or `wait()` until its `leave()`.
  * @throws COEXIST_EKIND (also: made for other parties), COEXIST_ENOSPC, COEXIST_EINVAL, COEXIST_ETIMEDOUT, and as `attach()`
- * @since 0.2.0
+ * @since 0.1.0
  */
 export class Barrier {
   /** Bytes that a placed barrier with 60 holders takes. Zeroed memory is one that is still to be made. */

@@ -21,7 +21,7 @@ export interface RelockableGuard {
  * A condition variable of the process: the same name is the same one in every thread and every copy. The guard is taken again
  * before any of its waits returns or throws, whatever the time: look at its `ownerDied`.
  * @throws COEXIST_EKIND, COEXIST_ENOSPC, COEXIST_EINVAL, COEXIST_ETIMEDOUT, and as `attach()`
- * @since 0.2.0
+ * @since 0.1.0
  */
 export class Condvar {
   /** Bytes that a placed condition variable takes. Zeroed memory is one without waiters. */

@@ -22,7 +22,7 @@ let takeAsync: (mutex: Mutex, options: WaitOptions | undefined) => Promise<Hold>
 /**
  * A mutex of the process: the same name is the same lock in every thread and every copy. Not recursive.
  * @throws COEXIST_EKIND, COEXIST_ENOSPC, COEXIST_EINVAL, COEXIST_ETIMEDOUT, and as `attach()`
- * @since 0.2.0
+ * @since 0.1.0
  */
 export class Mutex {
   /** Bytes that a placed mutex takes. Zeroed memory is an unlocked mutex. */

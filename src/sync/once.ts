@@ -21,7 +21,7 @@ type Turn = 'done' | OnceState;
 /**
  * A Once of the process: the same name is the same one in every thread and every copy.
  * @throws COEXIST_EKIND, COEXIST_ENOSPC, COEXIST_EINVAL, COEXIST_ETIMEDOUT, and as `attach()`
- * @since 0.2.0
+ * @since 0.1.0
  */
 export class Once {
   /** Bytes that a placed Once takes. Zeroed memory is one that has not run. */

@@ -54,7 +54,7 @@ let labelOf: (lock: RwLock) => string;
 /**
  * A reader-writer lock of the process: the same name is the same lock in every thread and every copy.
  * @throws COEXIST_EKIND, COEXIST_ENOSPC, COEXIST_EINVAL, COEXIST_ETIMEDOUT, and as `attach()`
- * @since 0.2.0
+ * @since 0.1.0
  */
 export class RwLock {
   /** Bytes that a placed lock with 60 holders takes. Zeroed memory is an unlocked lock. */

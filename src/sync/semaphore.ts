@@ -48,7 +48,7 @@ let labelOf: (semaphore: Semaphore) => string;
 /**
  * A semaphore of the process: the same name is the same one in every thread and every copy.
  * @throws COEXIST_EKIND (also: made with other permits), COEXIST_ENOSPC, COEXIST_EINVAL, COEXIST_ETIMEDOUT, and as `attach()`
- * @since 0.2.0
+ * @since 0.1.0
  */
 export class Semaphore {
   /** Bytes that a placed semaphore with 60 holders takes. Zeroed memory is one that is still to be made. */
