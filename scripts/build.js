@@ -7,6 +7,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import esbuild from 'esbuild';
 import wabt from 'wabt';
+import { steppingWat } from './stepping-wat.js';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 process.chdir(root);
@@ -33,6 +34,13 @@ await esbuild.build({
   ...common,
   entryPoints: ['index', 'abi', 'sync', 'percpu', 'preload'].map((name) => `src/${name}.ts`),
   outdir: 'dist',
+});
+await esbuild.build({
+  ...common,
+  entryPoints: { explore: 'src/explore.ts', 'explore-worker': 'src/explore/worker.ts' },
+  outdir: 'dist',
+  bundle: true,
+  plugins: [coreOutside(), steppingWasm()],
 });
 for (const folder of ['workers', 'bench']) {
   const entryPoints = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith('.ts')) : [];
@@ -85,16 +93,52 @@ function wat() {
     name: 'wat',
     setup(build) {
       build.onLoad({ filter: /\.wat$/ }, async ({ path }) => {
-        const text = readFileSync(path, 'utf8').replace(/%([\w.]+)%/g, (_, name) => {
-          if (!(name in placeholders)) throw new Error(`${path}: no value for %${name}%`);
-          return placeholders[name];
-        });
-        const { parseWat } = await wabt();
-        const module = parseWat(path, text, { threads: true });
-        const { buffer } = module.toBinary({});
-        module.destroy();
-        return { contents: Buffer.from(buffer).toString('base64'), loader: 'text' };
+        return { contents: await assemble(path, filled(path)), loader: 'text' };
       });
+    },
+  };
+}
+
+function filled(path) {
+  return readFileSync(path, 'utf8').replace(/%([\w.]+)%/g, (_, name) => {
+    if (!(name in placeholders)) throw new Error(`${path}: no value for %${name}%`);
+    return placeholders[name];
+  });
+}
+
+/** Base64 of the module. */
+async function assemble(path, text) {
+  const { parseWat } = await wabt();
+  const module = parseWat(path, text, { threads: true });
+  const { buffer } = module.toBinary({});
+  module.destroy();
+  return Buffer.from(buffer).toString('base64');
+}
+
+/** Every file in src/wasm assembled a second time, with the explorer's scheduler before each atomic instruction. */
+function steppingWasm() {
+  return {
+    name: 'stepping-wasm',
+    setup(build) {
+      build.onResolve({ filter: /^coexist:stepping-wasm$/ }, ({ path }) => ({ path, namespace: 'stepping' }));
+      build.onLoad({ filter: /.*/, namespace: 'stepping' }, async () => {
+        const modules = {};
+        for (const name of readdirSync('src/wasm').filter((name) => name.endsWith('.wat'))) {
+          const path = join('src/wasm', name);
+          modules[name.slice(0, -'.wat'.length)] = await assemble(path, steppingWat(filled(path)));
+        }
+        return { contents: `export const modules = ${JSON.stringify(modules)};`, loader: 'js' };
+      });
+    },
+  };
+}
+
+/** The explorer shares dist/core.js with the other entries: what it replaces there, programs must see. */
+function coreOutside() {
+  return {
+    name: 'core-outside',
+    setup(build) {
+      build.onResolve({ filter: /\/core\.js$/ }, () => ({ path: './core.js', external: true }));
     },
   };
 }

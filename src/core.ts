@@ -1,7 +1,7 @@
 // Everything the entries re-export, bundled into one file.
 
 export * from './abi/directory.js';
-export { type CoexistCode, CoexistError } from './abi/errors.js';
+export { type CoexistCode, CoexistError, invalid } from './abi/errors.js';
 export { endOf, type Field, type FieldType, word } from './abi/field.js';
 export * from './abi/header.js';
 export * from './abi/slot.js';
