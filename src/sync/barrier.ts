@@ -91,13 +91,13 @@ export class Barrier {
    */
   wait(options?: WaitOptions): boolean {
     const limits = new Limits(options, false);
-    return block(this.#wait(limits), this.#place.ground.views.i32, limits);
+    return block(this.#wait(limits), this.#place.ground.views.i32);
   }
 
   /** As `wait()`, without blocking. Each flow that waits counts as a party. */
   async waitAsync(options?: WaitOptions): Promise<boolean> {
     const limits = new Limits(options, true);
-    return suspend(this.#wait(limits), this.#place.ground.views.i32, limits);
+    return suspend(this.#wait(limits), this.#place.ground.views.i32, limits.signal);
   }
 
   *#wait(limits: Limits): Waiting<boolean> {
@@ -126,7 +126,7 @@ export class Barrier {
           continue;
         }
         const over = limits.over(this.#place.label);
-        if (over === undefined) yield { index, value: phase };
+        if (over === undefined) yield { index, value: phase, ms: limits.slice() };
         else if (yield* this.#withdraw(phase, limits)) {
           arrived = false;
           throw over;
@@ -134,7 +134,7 @@ export class Barrier {
       }
     } finally {
       // A host that lets nobody block here has ended the wait: it must not count as an arrival.
-      if (arrived) block(this.#withdraw(phase, limits), i32, limits);
+      if (arrived) block(this.#withdraw(phase, limits), i32);
     }
   }
 
@@ -204,7 +204,7 @@ export class Barrier {
 
   #inside(change: () => void): void {
     const { i32 } = this.#place.ground.views;
-    const token = block(enter(this.#place, false), i32, new Limits(undefined, false));
+    const token = block(enter(this.#place, false), i32);
     try {
       change();
     } finally {

@@ -71,7 +71,7 @@ export class Condvar {
     const sequence = this.#begin(guard);
     try {
       const { views } = this.#place.ground;
-      if (!this.#spun(sequence)) block(this.#moved(sequence, limits, false), views.i32, limits);
+      if (!this.#spun(sequence)) block(this.#moved(sequence, limits, false), views.i32);
     } finally {
       this.#end();
       guard.relock();
@@ -83,7 +83,7 @@ export class Condvar {
     const limits = new Limits(options, true);
     const sequence = this.#begin(guard);
     try {
-      await suspend(this.#moved(sequence, limits, false), this.#place.ground.views.i32, limits);
+      await suspend(this.#moved(sequence, limits, false), this.#place.ground.views.i32, limits.signal);
     } finally {
       this.#end();
       await guard.relockAsync();
@@ -101,7 +101,7 @@ export class Condvar {
       const sequence = this.#begin(guard);
       try {
         const { views } = this.#place.ground;
-        if (!this.#spun(sequence)) block(this.#moved(sequence, limits, true), views.i32, limits);
+        if (!this.#spun(sequence)) block(this.#moved(sequence, limits, true), views.i32);
       } finally {
         this.#end();
         guard.relock();
@@ -115,7 +115,7 @@ export class Condvar {
     while (!predicate()) {
       const sequence = this.#begin(guard);
       try {
-        await suspend(this.#moved(sequence, limits, true), this.#place.ground.views.i32, limits);
+        await suspend(this.#moved(sequence, limits, true), this.#place.ground.views.i32, limits.signal);
       } finally {
         this.#end();
         await guard.relockAsync();
@@ -158,7 +158,7 @@ export class Condvar {
       const over = limits.over('a notification');
       if (over !== undefined) throw over;
       if (slept && glances) return;
-      yield { index, value: sequence };
+      yield { index, value: sequence, ms: limits.slice() };
       slept = true;
     }
   }

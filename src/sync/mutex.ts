@@ -101,14 +101,14 @@ export class Mutex {
     const limits = new Limits(options, false);
     const token = this.#steps.lock(this.#at);
     if (token !== 0) return { token, died: 0n };
-    return block(takeOwnerWord(this.#place, limits, this.#spinner), this.#place.ground.views.i32, limits);
+    return block(takeOwnerWord(this.#place, limits, this.#spinner), this.#place.ground.views.i32);
   }
 
   async #takeAsync(options: WaitOptions | undefined): Promise<Hold> {
     const limits = new Limits(options, true);
     const token = this.#steps.lock(this.#at);
     if (token !== 0) return { token: guardToken(this.#place, token), died: 0n };
-    return suspend(takeOwnerWord(this.#place, limits), this.#place.ground.views.i32, limits);
+    return suspend(takeOwnerWord(this.#place, limits), this.#place.ground.views.i32, limits.signal);
   }
 
   #release(token: number): void {

@@ -81,7 +81,7 @@ export class Once {
 
   #call(initialise: (state: OnceState) => void, options: WaitOptions | undefined, force: boolean): boolean {
     const limits = new Limits(options, false);
-    const turn = block(this.#turn(limits, force), this.#place.ground.views.i32, limits);
+    const turn = block(this.#turn(limits, force), this.#place.ground.views.i32);
     if (turn === 'done') return false;
     let outcome = ONCE_POISONED;
     try {
@@ -99,7 +99,7 @@ export class Once {
     force: boolean,
   ): Promise<boolean> {
     const limits = new Limits(options, true);
-    const turn = await suspend(this.#turn(limits, force), this.#place.ground.views.i32, limits);
+    const turn = await suspend(this.#turn(limits, force), this.#place.ground.views.i32, limits.signal);
     if (turn === 'done') return false;
     let outcome = ONCE_POISONED;
     try {

@@ -91,7 +91,7 @@ export function* contend<T>(
       const marked = seen | WAITERS;
       if (seen !== marked && Atomics.compareExchange(i64, index, seen, marked) !== seen) continue;
       waited = true;
-      yield { index: high, value: highOf(marked) };
+      yield { index: high, value: highOf(marked), ms: limits.slice() };
     }
   } finally {
     if (waited) withdraw(place);

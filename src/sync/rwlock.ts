@@ -151,12 +151,12 @@ export class RwLock {
   }
 
   #block(limits: Limits, waiting: (limits: Limits) => Waiting<RwHold>): RwHold {
-    return block(waiting(limits), this.#place.ground.views.i32, limits);
+    return block(waiting(limits), this.#place.ground.views.i32);
   }
 
   #suspend(options: WaitOptions | undefined, waiting: (limits: Limits) => Waiting<RwHold>): Promise<RwHold> {
     const limits = new Limits(options, true);
-    return suspend(waiting(limits), this.#place.ground.views.i32, limits);
+    return suspend(waiting(limits), this.#place.ground.views.i32, limits.signal);
   }
 
   *#read(limits: Limits): Waiting<RwHold> {
@@ -212,7 +212,7 @@ export class RwLock {
           continue;
         }
         if (over !== undefined) throw over;
-        yield { index: countIndex(row), value: count };
+        yield { index: countIndex(row), value: count, ms: limits.slice() };
         continue;
       }
       k = this.#steps.next_reader(this.#at, k + 1);

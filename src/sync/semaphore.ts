@@ -93,14 +93,14 @@ export class Semaphore {
   acquire(options?: AcquireOptions): SemaphoreGuard {
     const limits = new Limits(options, false);
     const waiting = this.#acquire(wanted(options), limits);
-    return new SemaphoreGuard(this, block(waiting, this.#place.ground.views.i32, limits));
+    return new SemaphoreGuard(this, block(waiting, this.#place.ground.views.i32));
   }
 
   /** As `acquire()`, without blocking. */
   async acquireAsync(options?: AcquireOptions): Promise<SemaphoreGuard> {
     const limits = new Limits(options, true);
     const waiting = this.#acquire(wanted(options), limits);
-    return new SemaphoreGuard(this, await suspend(waiting, this.#place.ground.views.i32, limits));
+    return new SemaphoreGuard(this, await suspend(waiting, this.#place.ground.views.i32, limits.signal));
   }
 
   /** Takes permits if there are enough, those of dead threads included; undefined if not. */
@@ -180,7 +180,7 @@ export class Semaphore {
       }
       if (over !== undefined) throw over;
       waited = true;
-      yield { index: turn, value: now };
+      yield { index: turn, value: now, ms: limits.slice() };
     }
   }
 
@@ -210,7 +210,7 @@ export class Semaphore {
 
   #change(change: () => void): void {
     const { i32 } = this.#place.ground.views;
-    const token = block(enter(this.#place, false), i32, new Limits(undefined, false));
+    const token = block(enter(this.#place, false), i32);
     let wake = false;
     try {
       change();

@@ -15,10 +15,11 @@ export interface WaitOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** Sleep while the word is this value; `index` counts 32-bit words. */
+/** Sleep while the word is this value, for so many ms at most; `index` counts 32-bit words. */
 export interface Sleep {
   readonly index: number;
   readonly value: number;
+  readonly ms: number;
 }
 
 /** What a wait is written as: it yields sleeps, and finds out for itself what has happened when it goes on. */
@@ -69,13 +70,13 @@ export class Limits {
 }
 
 /** Runs a wait by blocking this thread. */
-export function block<T>(waiting: Waiting<T>, i32: Int32Array<SharedArrayBuffer>, limits: Limits): T {
+export function block<T>(waiting: Waiting<T>, i32: Int32Array<SharedArrayBuffer>): T {
   for (;;) {
     const step = waiting.next();
     if (step.done) return step.value;
-    const { index, value } = step.value;
+    const { index, value, ms } = step.value;
     try {
-      Atomics.wait(i32, index, value, limits.slice());
+      Atomics.wait(i32, index, value, ms);
     } catch (error) {
       // The host lets nobody block here, as a browser's main thread: the wait has to clean up behind itself.
       waiting.return(undefined as never);
@@ -89,20 +90,26 @@ export function block<T>(waiting: Waiting<T>, i32: Int32Array<SharedArrayBuffer>
   }
 }
 
-/** Runs a wait without blocking; keeps the event loop alive as long as it lasts. */
-export async function suspend<T>(waiting: Waiting<T>, i32: Int32Array<SharedArrayBuffer>, limits: Limits): Promise<T> {
+/** Runs a wait without blocking; keeps the event loop alive as long as it lasts. The signal cuts a sleep short. */
+export async function suspend<T>(
+  waiting: Waiting<T>,
+  i32: Int32Array<SharedArrayBuffer>,
+  signal: AbortSignal | undefined,
+): Promise<T> {
   for (;;) {
     const step = waiting.next();
     if (step.done) return step.value;
-    const { index, value } = step.value;
-    await sleepAsync(i32, index, value, limits);
+    await sleepAsync(i32, step.value, signal);
   }
 }
 
 // Atomics.waitAsync does not keep the event loop alive, nor can it be cancelled: a timer does the one, and a wake-up that
 // reaches a sleep nobody waits for any more is handed on.
-function sleepAsync(i32: Int32Array<SharedArrayBuffer>, index: number, value: number, limits: Limits): Promise<void> {
-  const ms = limits.slice();
+function sleepAsync(
+  i32: Int32Array<SharedArrayBuffer>,
+  { index, value, ms }: Sleep,
+  signal: AbortSignal | undefined,
+): Promise<void> {
   const outcome = Atomics.waitAsync(i32, index, value, ms);
   if (!outcome.async) return Promise.resolve();
   return new Promise((resolve) => {
@@ -110,11 +117,11 @@ function sleepAsync(i32: Int32Array<SharedArrayBuffer>, index: number, value: nu
     const wake = (): void => {
       awake = true;
       stop();
-      limits.signal?.removeEventListener('abort', wake);
+      signal?.removeEventListener('abort', wake);
       resolve();
     };
     const stop = host.after(ms, wake);
-    limits.signal?.addEventListener('abort', wake);
+    signal?.addEventListener('abort', wake);
     outcome.value.then((result) => {
       if (!awake) wake();
       else if (result === 'ok') Atomics.notify(i32, index, 1);
