@@ -1,0 +1,49 @@
+// Explored: one section per thread under a Mutex. Variants: timeout (the first thread waits 30 ms at most), abort (its signal may be
+// aborted at any look), try (it does not wait).
+
+import type { Mutex } from '../src/core.js';
+import type { ExploreContext } from '../src/explore/types.js';
+import {
+  checkCell,
+  chosenSignal,
+  dataOf,
+  libraryOf,
+  outcome,
+  prepareLocks,
+  section,
+  threadsOf,
+  told,
+  unlessOver,
+} from './explore-locks.js';
+
+export const prepare = prepareLocks;
+export const names = { owner: 0, 'owner high': 4, token: 8, cell: 3584 };
+
+const waits = { timeout: { timeout: 30 }, abort: undefined } as const;
+
+function run(context: ExploreContext): void {
+  const mutex: Mutex = libraryOf(context).Mutex.at(context.memory, 0);
+  const variant = context.index === 0 ? dataOf(context).variant : undefined;
+  unlessOver(context, () => {
+    const options = variant === 'abort' ? { signal: chosenSignal(context) } : waits[variant as 'timeout'];
+    const guard = mutex.lock(options);
+    if (guard.ownerDied) {
+      told(context);
+      guard.markConsistent();
+    }
+    section(context);
+    guard.unlock();
+  });
+}
+
+export const threads = threadsOf(run);
+
+export function after(context: ExploreContext): void {
+  const sum = outcome(context);
+  checkCell(context, sum);
+  const owner = context.i64[0] as bigint;
+  // A wait that ended without the lock has left no trace either.
+  if (sum.killed === 0 && owner !== 0n) throw new Error(`the owner word is ${owner} at the end`);
+  if (sum.killed === 0 && sum.told > 0) throw new Error('told of a death that was none');
+  if (sum.told > sum.killed) throw new Error(`${sum.killed} killed, told ${sum.told} times`);
+}
