@@ -11,7 +11,7 @@ import { block, Limits, suspend, type WaitOptions } from './wait.js';
 
 const WAKE_ONE = 1;
 /** No hold has this token. */
-const RELEASED = 0x80000000;
+const RELEASED = -0x80000000;
 
 // What guards may do to their mutex, and nobody else.
 let release: (mutex: Mutex, token: number) => void;

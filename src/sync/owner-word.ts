@@ -10,6 +10,7 @@ import type { Spinner } from './spin.js';
 import { type Limits, SLICE_MS, type Waiting } from './wait.js';
 
 const index64 = ({ at }: Place): number => (at + MUTEX.owner.offset) >>> 3;
+const tokenIndex = ({ at }: Place): number => (at + MUTEX.token.offset) >>> 2;
 const indexHigh = ({ at }: Place): number => (at + MUTEX.owner.offset + 4) >>> 2;
 export const highOf = (word: bigint): number => Number(BigInt.asIntN(32, word >> 32n));
 
@@ -168,21 +169,21 @@ export class LastLook {
   }
 }
 
-/** A new token for a lock that this thread has just taken. */
+/** A new token for a lock that this thread has just taken; a signed integer, so that engines keep it small. */
 export function newToken(place: Place, guarded: boolean): number {
-  const { u32 } = place.ground.views;
-  const index = (place.at + MUTEX.token.offset) >>> 2;
-  const next = ((u32[index] as number) + 1) & (TOKEN_GUARDED - 1) || 1;
-  const token = guarded ? (next | TOKEN_GUARDED) >>> 0 : next;
+  const { i32 } = place.ground.views;
+  const index = tokenIndex(place);
+  const next = ((i32[index] as number) + 1) & ~TOKEN_GUARDED || 1;
+  const token = guarded ? next | TOKEN_GUARDED : next;
   // Owner-only plain: nobody else writes it while this thread holds the lock.
-  u32[index] = token;
+  i32[index] = token;
   return token;
 }
 
 /** Makes the hold of this token one that only its guard can release. */
 export function guardToken(place: Place, token: number): number {
-  const guarded = (token | TOKEN_GUARDED) >>> 0;
-  place.ground.views.u32[(place.at + MUTEX.token.offset) >>> 2] = guarded;
+  const guarded = token | TOKEN_GUARDED;
+  place.ground.views.i32[tokenIndex(place)] = guarded;
   return guarded;
 }
 
@@ -213,11 +214,11 @@ export function markConsistent(place: Place, token: number): void {
 
 // The owner word if this thread holds the lock under this token.
 function requireOwner(place: Place, token: number): bigint {
-  const { i64, u32 } = place.ground.views;
+  const { i32, i64 } = place.ground.views;
   const seen = Atomics.load(i64, index64(place));
   const owner = seen & IDENTITY_MASK;
-  const held = u32[(place.at + MUTEX.token.offset) >>> 2] as number;
-  if (owner === place.ground.self && (held === token || (token === 0 && held < TOKEN_GUARDED))) return seen;
+  const held = i32[tokenIndex(place)] as number;
+  if (owner === place.ground.self && (held === token || (token === 0 && held >= 0))) return seen;
   throw notOwner(place, owner);
 }
 

@@ -22,14 +22,14 @@ export function createLockTwin(
     lock(at) {
       if (Atomics.compareExchange(i64, owner(at), 0n, self) !== 0n) return 0;
       const token = (at + MUTEX.token.offset) >>> 2;
-      const next = ((u32[token] as number) + 1) & (TOKEN_GUARDED - 1) || 1;
-      u32[token] = next;
+      const next = ((i32[token] as number) + 1) & ~TOKEN_GUARDED || 1;
+      i32[token] = next;
       return next;
     },
 
     unlock(at, token, wake) {
-      const held = u32[(at + MUTEX.token.offset) >>> 2] as number;
-      if (held !== token && (token !== 0 || held >= TOKEN_GUARDED)) return UNLOCK_TOKEN;
+      const held = i32[(at + MUTEX.token.offset) >>> 2] as number;
+      if (held !== token && (token !== 0 || held < 0)) return UNLOCK_TOKEN;
       const seen = Atomics.compareExchange(i64, owner(at), self, 0n);
       if (seen === self) return UNLOCK_DONE;
       if (seen !== (self | WAITERS)) return UNLOCK_LOOK;
