@@ -73,28 +73,39 @@ export function ownRow(place: Place): number | undefined {
  * @throws COEXIST_EFULL; nothing changed
  */
 export function takeRow(place: Place): number {
-  const { i32, i64, u32 } = place.ground.views;
-  const { self } = place.ground;
-  const used = (place.at + RWLOCK.holders_used.offset) >>> 2;
-  for (const fromDead of [false, true]) {
-    for (let k = 0; k < place.holders; k++) {
-      const row = rowAt(place, k);
-      const was = Atomics.load(i64, identityIndex(row));
-      if (fromDead ? !isDead(place, was) : was !== 0n) continue;
-      // First the bound: whoever looks through the rows must not miss one that is in use.
-      for (let end = Atomics.load(u32, used); end <= k; end = Atomics.load(u32, used)) {
-        Atomics.compareExchange(u32, used, end, k + 1);
-      }
-      if (Atomics.compareExchange(i64, identityIndex(row), was, self) !== was) continue;
-      Atomics.store(u32, countIndex(row), 0);
-      // Whoever waits for the dead holder's count.
-      Atomics.notify(i32, countIndex(row));
-      return row;
-    }
-  }
+  const used = rowsUsed(place);
+  const free = (was: bigint): boolean => was === 0n;
+  const dead = (was: bigint): boolean => isDead(place, was);
+  const row =
+    claim(place, 0, used, free) ??
+    // Asking about every holder is slow, so it is done each time the table would double.
+    ((used & (used - 1)) === 0 ? claim(place, 0, used, dead) : undefined) ??
+    claim(place, used, place.holders, free) ??
+    claim(place, 0, place.holders, dead);
+  if (row !== undefined) return row;
   throw new CoexistError('COEXIST_EFULL', `all ${place.holders} holders of ${place.label} are threads that live`, {
     found: place.holders,
     expected: 'a free row',
     remedy: 'Make the object with more holders, or hold it in fewer threads.',
   });
+}
+
+function claim(place: Place, from: number, to: number, fits: (was: bigint) => boolean): number | undefined {
+  const { i32, i64, u32 } = place.ground.views;
+  const used = (place.at + RWLOCK.holders_used.offset) >>> 2;
+  for (let k = from; k < to; k++) {
+    const row = rowAt(place, k);
+    const was = Atomics.load(i64, identityIndex(row));
+    if (!fits(was)) continue;
+    // First the bound: whoever looks through the rows must not miss one that is in use.
+    for (let end = Atomics.load(u32, used); end <= k; end = Atomics.load(u32, used)) {
+      Atomics.compareExchange(u32, used, end, k + 1);
+    }
+    if (Atomics.compareExchange(i64, identityIndex(row), was, place.ground.self) !== was) continue;
+    Atomics.store(u32, countIndex(row), 0);
+    // Whoever waits for the dead holder's count.
+    Atomics.notify(i32, countIndex(row));
+    return row;
+  }
+  return undefined;
 }
