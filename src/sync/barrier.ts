@@ -68,7 +68,7 @@ export class Barrier {
     settle(this.#place, BARRIER.parties, 'parties', parties);
   }
 
-  /** Makes this thread a party before its first `wait()`, so that the barrier breaks if it dies before. @throws COEXIST_EFULL */
+  /** Makes this thread a party before its first `wait()`, so that the barrier breaks if it dies before. @throws COEXIST_EBROKEN, COEXIST_EFULL */
   join(): void {
     this.#inside(() => this.#row());
   }
@@ -121,8 +121,7 @@ export class Barrier {
           if (this.#spinner.spin(this.#place.ground.steps, index * 4, phase)) continue;
         }
         if (looks.due() && this.#partyDied()) {
-          Atomics.compareExchange(i32, index, phase, phase | PHASE_BROKEN);
-          Atomics.notify(i32, index);
+          this.#break(phase);
           continue;
         }
         const over = limits.over(this.#place.label);
@@ -198,8 +197,19 @@ export class Barrier {
     return false;
   }
 
+  // A new party must not take a dead one's row, and its place with it: that one breaks the barrier.
   #row(): number {
-    return ownRow(this.#place) ?? takeRow(this.#place);
+    const row = ownRow(this.#place);
+    if (row !== undefined) return row;
+    if (this.#partyDied()) throw this.#break(Atomics.load(this.#place.ground.views.i32, this.#word('phase')));
+    return takeRow(this.#place);
+  }
+
+  #break(phase: number): CoexistError {
+    const { i32 } = this.#place.ground.views;
+    const index = this.#word('phase');
+    if (Atomics.compareExchange(i32, index, phase, phase | PHASE_BROKEN) === phase) Atomics.notify(i32, index);
+    return broken(this.#place);
   }
 
   #inside(change: () => void): void {

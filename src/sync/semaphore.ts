@@ -166,7 +166,10 @@ export class Semaphore {
           }
         }
         if (enough) {
+          const before = this.available();
           const row = ownRow(this.#place) ?? takeRow(this.#place);
+          // It was a dead holder's row, and what that held came back.
+          ownerDied ||= this.available() > before;
           Atomics.store(i32, countIndex(row), Atomics.load(i32, countIndex(row)) + permits);
           return { permits, ownerDied };
         }
