@@ -3,6 +3,7 @@
 export { describe } from './explore/describe.js';
 export { explore } from './explore/explore.js';
 export type {
+  AddressFunction,
   ExploreBudget,
   ExploreContext,
   ExploreFailure,

@@ -7,7 +7,7 @@ import type { ExploreResult } from './types.js';
  * @since 0.2.0
  */
 export function describe(result: ExploreResult): string {
-  const { failure, schedules, allSchedules, allOperations, preemptions, complete, exhausted, seed } = result;
+  const { failure, trace, schedules, allSchedules, allOperations, preemptions, complete, exhausted, seed } = result;
   const reach = complete
     ? 'every schedule'
     : exhausted
@@ -15,7 +15,7 @@ export function describe(result: ExploreResult): string {
       : `not exhausted at ${preemptions} preemptions`;
   const counts = `${schedules} schedules (${allSchedules} in all, ${allOperations} operations), ${reach}, seed ${seed}`;
   if (failure === undefined) return `no failure: ${counts}`;
-  const { kind, thread, error, schedule, trace } = failure;
+  const { kind, thread, error, schedule } = failure;
   return [
     `${kind} in T${thread}: ${error.message}`,
     `after ${counts}`,

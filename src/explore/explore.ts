@@ -19,7 +19,6 @@ interface Session {
   readonly snapshot: SharedArrayBuffer;
 }
 
-type Outcome = Omit<ExploreFailure, 'trace'>;
 
 /**
  * Runs a program of 2 to 8 threads under every schedule up to a bound of preemptions, and reports the first one that fails: an
@@ -37,9 +36,9 @@ export async function explore(options: ExploreOptions): Promise<ExploreResult> {
   try {
     const outcome = await search(session, plan, options);
     const result = resultOf(session.control, performance.now() - started);
+    if (plan.replay !== undefined) return { ...result, failure: outcome, trace: session.fleet.lines() };
     if (outcome === undefined) return result;
-    const trace = plan.replay === undefined ? await traceOf(session, outcome, plan, options) : session.fleet.lines();
-    return { ...result, failure: { ...outcome, trace } };
+    return { ...result, failure: outcome, trace: await traceOf(session, outcome, plan, options) };
   } finally {
     await session.fleet.end();
   }
@@ -86,7 +85,7 @@ function askReplay(control: K.Control, schedule: string): void {
 }
 
 /** Runs the search to its end; undefined where nothing failed. */
-async function search(session: Session, plan: Plan, options: ExploreOptions): Promise<Outcome | undefined> {
+async function search(session: Session, plan: Plan, options: ExploreOptions): Promise<ExploreFailure | undefined> {
   const { fleet, control, snapshot } = session;
   const { c, f } = control;
   c[K.FAILURE] = 0;
@@ -156,7 +155,7 @@ function watch({ control: { c, f } }: Session, plan: Plan, { signal, onProgress 
 }
 
 /** Runs the failed schedule once more, writing down every operation. */
-async function traceOf(session: Session, outcome: Outcome, plan: Plan, options: ExploreOptions): Promise<string[]> {
+async function traceOf(session: Session, outcome: ExploreFailure, plan: Plan, options: ExploreOptions): Promise<string[]> {
   const again = outcome.kind === 'hang' ? await start(plan, options, outcome.schedule) : session;
   try {
     if (again === session) askReplay(session.control, outcome.schedule);
@@ -175,6 +174,7 @@ async function traceOf(session: Session, outcome: Outcome, plan: Plan, options: 
 function resultOf({ c, f }: K.Control, ms: number): ExploreResult {
   return {
     failure: undefined,
+    trace: [],
     schedules: f[K.F_SCHEDULES] as number,
     operations: f[K.F_OPERATIONS] as number,
     points: f[K.F_POINTS] as number,

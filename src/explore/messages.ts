@@ -7,7 +7,9 @@ import type { FailureKind } from './control.js';
 export interface Shipped {
   readonly module: string | undefined;
   readonly threads: readonly ({ readonly source: string } | { readonly url: string })[];
-  readonly hooks: Readonly<Record<'setup' | 'prepare' | 'reset' | 'invariant' | 'after', string | undefined>>;
+  readonly hooks: Readonly<
+    Record<'setup' | 'prepare' | 'reset' | 'invariant' | 'observed' | 'after', string | undefined>
+  >;
   readonly names: Readonly<Record<string, number>> | string | undefined;
   readonly bytes: number;
 }

@@ -8,7 +8,7 @@ import { checkSchedule } from './schedule.js';
 import type { ExploreFunction, ExploreOptions } from './types.js';
 
 const MODES = { exhaustive: K.EXHAUSTIVE, random: K.RANDOM, both: K.BOTH } as const;
-const HOOKS = ['setup', 'prepare', 'reset', 'invariant', 'after'] as const;
+const HOOKS = ['setup', 'prepare', 'reset', 'invariant', 'observed', 'after'] as const;
 const KNOWN = new Set<string>([
   ...HOOKS,
   ...['threads', 'module', 'names', 'bytes', 'data', 'env', 'maxPreemptions', 'kills', 'timeouts', 'mode', 'reduce'],

@@ -2,7 +2,7 @@
 
 import vm from 'node:vm';
 import type { Shipped } from './messages.js';
-import type { ExploreFunction } from './types.js';
+import type { ExploreContext, ExploreFunction } from './types.js';
 
 export interface Program {
   readonly setup: ExploreFunction | undefined;
@@ -10,8 +10,9 @@ export interface Program {
   readonly reset: ExploreFunction | undefined;
   readonly invariant: ExploreFunction | undefined;
   readonly after: ExploreFunction | undefined;
+  readonly observed: ((address: number, context: ExploreContext) => unknown) | undefined;
   readonly threads: readonly ExploreFunction[];
-  readonly nameOf: (address: number) => string | undefined;
+  readonly nameOf: (address: number, context: ExploreContext) => string | undefined;
 }
 
 type Exports = Readonly<Record<string, unknown>>;
@@ -31,6 +32,7 @@ export async function loadProgram(shipped: Shipped, data: unknown): Promise<Prog
     reset: optional(reset),
     invariant: optional(invariant),
     after: optional(after),
+    observed: optional(shipped.hooks.observed) as Program['observed'],
     threads,
     nameOf: namer(names),
   };
@@ -48,6 +50,7 @@ function fromModule(exports: Exports, data: unknown): Program {
     reset: functionIn(exports, 'reset'),
     invariant: functionIn(exports, 'invariant'),
     after: functionIn(exports, 'after'),
+    observed: functionIn(exports, 'observed') as Program['observed'],
     threads: threads as ExploreFunction[],
     nameOf: namer(exports['names']),
   };
@@ -79,8 +82,8 @@ function compile(source: string): ExploreFunction {
   throw new SyntaxError(`not the source text of a function: ${source.slice(0, 80)}`);
 }
 
-function namer(names: unknown): (address: number) => string | undefined {
-  if (typeof names === 'function') return names as (address: number) => string | undefined;
+function namer(names: unknown): Program['nameOf'] {
+  if (typeof names === 'function') return names as Program['nameOf'];
   const byOffset = new Map(Object.entries((names ?? {}) as Record<string, number>).map(([name, at]) => [at, name]));
   return (address) => byOffset.get(address);
 }

@@ -44,6 +44,8 @@ export interface Parts {
   readonly conflicts: Conflicts;
   /** Checked after each operation; with one, every write is observed. */
   readonly invariant: (() => void) | undefined;
+  /** Whether the invariant reads an address. */
+  readonly observed: (address: number) => unknown;
   /** Called where nobody can go on, in the thread that found it: all have ended. */
   readonly ended: () => void;
 }
@@ -56,6 +58,7 @@ export function createScheduler({
   turns,
   conflicts,
   invariant,
+  observed,
   ended,
 }: Parts): Scheduler {
   const { c, f } = control;
@@ -156,7 +159,10 @@ export function createScheduler({
   function isVisible(operation: number, address: number, bytes: number): boolean {
     if (c[K.REDUCE] === 0 || c[K.MODE] === K.REPLAY) return true;
     if (operation === LIVENESS) return (c[K.MAX_KILLS] as number) > 0;
-    return conflicts.isShared(address, bytes) || (invariant !== undefined && operation !== LOAD);
+    return (
+      conflicts.isShared(address, bytes) ||
+      (invariant !== undefined && operation !== LOAD && observed(address) !== false)
+    );
   }
 
   function preempt(expired: number): void {

@@ -47,7 +47,7 @@ export interface ExploreContext {
 export type ExploreFunction = (context: ExploreContext) => unknown;
 
 /** The parts of an explored program. A module exports them under these names. */
-export interface ExploreProgram<Part> {
+export interface ExploreProgram<Part, Observed = Part, Name = Part> {
   /**
    * Runs once, in the first thread, not stepped; may be asynchronous. Writes the initial content of the memory, or returns
    * another memory to explore.
@@ -62,10 +62,15 @@ export interface ExploreProgram<Part> {
   readonly reset?: Part | undefined;
   /** Runs after each operation in the thread that did it, not stepped. Throws, or returns false, where it does not hold. */
   readonly invariant?: Part | undefined;
+  /**
+   * Whether the invariant reads the word at a byte offset, the first argument; the context is the second. Writes elsewhere are
+   * then no reason to preempt; without it, every write is.
+   */
+  readonly observed?: Observed | undefined;
   /** Runs at the end of each schedule in the thread that ended last, not stepped. Throws, or returns false, if something is wrong. */
   readonly after?: Part | undefined;
-  /** Names of addresses for traces, by byte offset; or a function of the offset. */
-  readonly names?: Readonly<Record<string, number>> | Part | undefined;
+  /** Byte offsets by name, for traces; or a function of the byte offset and the context that returns the name. */
+  readonly names?: Readonly<Record<string, number>> | Name | undefined;
 }
 
 export interface ExploreBudget {
@@ -86,7 +91,15 @@ export interface ExploreProgress {
   readonly preemptions: number | undefined;
 }
 
-export interface ExploreOptions extends ExploreProgram<ExploreFunction | string> {
+/** A function of a byte offset in the explored memory. */
+export type AddressFunction<Result> = (address: number, context: ExploreContext) => Result;
+
+export interface ExploreOptions
+  extends ExploreProgram<
+    ExploreFunction | string,
+    AddressFunction<boolean> | string,
+    AddressFunction<string | undefined> | string
+  > {
   /**
    * One function per thread (2 to 8), or its source text, or the URL of a module whose export `thread` it is. Functions are
    * shipped as source text: they see nothing but their argument. Left out with `module`.
@@ -135,12 +148,12 @@ export interface ExploreFailure {
   readonly error: Error;
   /** Give it to `replay` to run just this schedule again. */
   readonly schedule: string;
-  /** One line per operation. */
-  readonly trace: readonly string[];
 }
 
 export interface ExploreResult {
   readonly failure: ExploreFailure | undefined;
+  /** The failed schedule, or the replayed one, one line per operation; otherwise empty. */
+  readonly trace: readonly string[];
   /** Schedules of the last search: at the bound that was reached, with all shared addresses known. */
   readonly schedules: number;
   /** Operations of those. */

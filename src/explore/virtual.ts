@@ -14,16 +14,16 @@ export interface Virtual {
   instrument(copy: Instrumentable): void;
 }
 
-/** `observe` says whether a thread was killed, as an operation of its own; `assembler` makes the wasm of the library step. */
+/** `control` is undefined before the memory is known; `observe` says whether a thread was killed, as an operation of its own; `assembler` makes the wasm of the library step. */
 export function createVirtual(
-  { c, f, identities }: K.Control,
+  control: () => K.Control | undefined,
   self: number,
   observe: (thread: number) => boolean,
   assembler: Assembler,
 ): Virtual {
   let state = 0;
-  const running = (): boolean => c[K.PHASE] === K.RUN;
-  const clock = (): number => EPOCH + (f[K.F_CLOCK] as number);
+  const running = (): boolean => control()?.c[K.PHASE] === K.RUN;
+  const clock = (): number => EPOCH + (control()?.f[K.F_CLOCK] as number);
 
   const realRandom = Math.random;
   Math.random = () => {
@@ -42,18 +42,15 @@ export function createVirtual(
 
   return {
     reseed() {
-      state = Math.imul((c[K.SEED] as number) + 1, 0x9e3779b1) ^ (self + 1) || 1;
+      state = Math.imul((control()?.c[K.SEED] ?? 0) + 1, 0x9e3779b1) ^ (self + 1) || 1;
     },
     instrument({ host, assembler: place }) {
       const { now, liveness } = host;
       Object.assign(host, {
         now: () => (running() ? clock() : now()),
         liveness(identity: bigint, own: bigint) {
-          if (running()) {
-            for (let k = 0; k < (c[K.THREADS] as number); k++) {
-              if (identities[k] === identity) return observe(k) ? 'dead' : 'alive';
-            }
-          }
+          const known = running() ? control()?.identities.indexOf(identity) : undefined;
+          if (known !== undefined && known >= 0) return observe(known) ? 'dead' : 'alive';
           return liveness(identity, own);
         },
       });

@@ -14,7 +14,7 @@ import { loadProgram, type Program } from './program.js';
 import { createScheduler } from './scheduler.js';
 import { createSearch } from './search.js';
 import { createTurns } from './turns.js';
-import type { ExploreContext, Instrumentable } from './types.js';
+import type { ExploreContext } from './types.js';
 import { createVirtual, type Virtual } from './virtual.js';
 
 const { index, program: shipped, data } = workerData as WorkerData;
@@ -33,10 +33,7 @@ globalThis.Atomics = createAtomics(realm, atomics, () => {
 
 let core: typeof import('../core.js');
 let program: Program;
-let copies: Instrumentable[] = [];
-let instrument = (copy: Instrumentable): void => {
-  copies.push(copy);
-};
+let virtual: Virtual;
 let memory: ExploreContext['memory'] | undefined;
 let control: K.Control | undefined;
 let context: ExploreContext | undefined;
@@ -44,7 +41,9 @@ let search: (run: Run) => void = () => {};
 
 async function load(): Promise<void> {
   core = await import('../core.js');
-  copies.push(core);
+  const assembler = steppingAssembler(realm, atomics, core.host.decodeBase64);
+  virtual = createVirtual(() => control, index, killed, assembler);
+  virtual.instrument(core);
   program = await loadProgram(shipped, data);
   if (index === 0) {
     memory = new SharedArrayBuffer(shipped.bytes);
@@ -75,7 +74,7 @@ function contextOn(memory: ExploreContext['memory'], threads: number): ExploreCo
       if (realm.stepping) pause(realm);
     },
     log: (...values) => line(`T${index}  ${values.map(String).join(' ')}`),
-    instrument: (copy) => instrument(copy),
+    instrument: (copy) => virtual.instrument(copy),
   };
 }
 
@@ -102,10 +101,6 @@ async function prepare({ control: shared, stackSize, marks, memory: given }: Pre
   const own = K.controlOf(shared, stackSize);
   const { c } = own;
   control = own;
-  const virtual = createVirtual(own, index, killed, steppingAssembler(realm, atomics, core.host.decodeBase64));
-  instrument = virtual.instrument;
-  for (const copy of copies) virtual.instrument(copy);
-  copies = [];
   own.identities[index] = core.host.identity();
 
   const made = contextOn(memory, c[K.THREADS] as number);
@@ -121,19 +116,20 @@ async function prepare({ control: shared, stackSize, marks, memory: given }: Pre
         ? undefined
         : (operation, address, text) =>
             line(`T${index}  ${OPERATION_NAMES[operation]} ${named(address)} ${text}`.trimEnd());
-    engine(own, made, marks, virtual, () => u8.set(initial)).run(index === 0);
+    engine(own, made, marks, () => u8.set(initial)).run(index === 0);
   };
   post({ type: 'prepared' });
 }
 
+const nameOf = (address: number): string | undefined =>
+  context === undefined ? undefined : program.nameOf(address, context);
 const named = (address: number): string =>
-  address === NOWHERE ? '' : (program.nameOf(address) ?? `@${address.toString(16).padStart(4, '0')}`);
+  address === NOWHERE ? '' : (nameOf(address) ?? `@${address.toString(16).padStart(4, '0')}`);
 
 function engine(
   control: K.Control,
   context: ExploreContext,
   marks: SharedArrayBuffer,
-  virtual: Virtual,
   restore: () => void,
 ): ReturnType<typeof createConductor> {
   const { c } = control;
@@ -183,6 +179,7 @@ function engine(
     turns,
     conflicts,
     invariant: invariant === undefined ? undefined : check,
+    observed: (address) => program.observed?.(address, context) ?? true,
     ended,
   });
   realm.scheduler = scheduler;
