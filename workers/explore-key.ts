@@ -2,7 +2,16 @@
 // they contend for entries under different names as well. Threads are registered before, so that only the directory is explored.
 
 import type { ExploreContext } from '../src/explore.js';
-import { assert, makeArea, nameInArea, openRig, type ProtocolData, resetRig, rigOf } from './explore-area.js';
+import {
+  anyKilled,
+  assert,
+  makeArea,
+  nameInArea,
+  openRig,
+  type ProtocolData,
+  resetRig,
+  rigOf,
+} from './explore-area.js';
 
 const READY = 2;
 
@@ -48,6 +57,8 @@ export function after(context: ExploreContext): void {
     for (const offset of seen.values()) assert(offset !== field('offset'), 'two keys have one range');
     seen.set(name, field('offset'));
   }
+  // Whoever waits for an unfinished entry is woken, unless its creator died.
+  if (!anyKilled(context)) assert(context.elapsed() === 0, `a waiter slept for ${context.elapsed()} ms unnoticed`);
   for (const [k, name] of NAMES.entries()) {
     let added = 0;
     for (let row = 0; row < context.threads; row++) added -= ledger[row * ROW + ADDED + k] as number;

@@ -1,5 +1,5 @@
-// Explored: thread 1 looks at the slots while the others register and unregister (clause 31). Nobody here is permanent, so a row
-// that says so was half read.
+// Explored: thread 1 looks at the slots while the others register once and unregister (clauses 20 and 31). Slot 0 is as a sweep leaves
+// that of a dead thread: free, with whatever it held. A row that shows anything but one registration was half read.
 
 import type { ExploreContext } from '../src/explore.js';
 import {
@@ -16,7 +16,14 @@ import {
 } from './explore-area.js';
 
 export const setup = (context: ExploreContext) => makeArea(context, 2);
-export const prepare = (context: ExploreContext) => openRig(context);
+export const prepare = (context: ExploreContext) =>
+  openRig(context, ({ core, area, inner }) => {
+    const at = area.geometry.slotOffset;
+    inner.views.i32[(at + core.SLOT.cpu_id.offset) >>> 2] = 0;
+    inner.views.i32[(at + core.SLOT.refcount.offset) >>> 2] = 7;
+    inner.views.i32[(at + core.SLOT.generation.offset) >>> 2] = 3;
+    inner.views.u32[core.HEADER.slot_high_water.offset >>> 2] = 1;
+  });
 export const reset = resetRig;
 export const after = checkEnd;
 export const names = nameInArea;
@@ -28,7 +35,7 @@ function thread(context: ExploreContext): void {
   }
   const { area } = rigOf(context);
   for (const row of area.inspect().slots) {
-    assert(row.refcount > 0, `the row of slot ${row.slot} shows a permanent owner`);
+    assert(row.refcount === 1, `the row of slot ${row.slot} shows ${row.refcount} registrations`);
     assert(row.cpuId === row.slot && row.generation > 0, `the row of slot ${row.slot} shows cpu ${row.cpuId}`);
   }
 }

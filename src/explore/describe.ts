@@ -14,7 +14,7 @@ export function describe(result: ExploreResult): string {
       ? `every schedule with at most ${preemptions} preemptions`
       : `not exhausted at ${preemptions} preemptions`;
   const counts = `${schedules} schedules (${allSchedules} in all, ${allOperations} operations), ${reach}, seed ${seed}`;
-  if (failure === undefined) return `no failure: ${counts}`;
+  if (failure === undefined) return [`no failure: ${counts}`, ...trace.map((line) => `  ${line}`)].join('\n');
   const { kind, thread, error, schedule } = failure;
   return [
     `${kind} in T${thread}: ${error.message}`,

@@ -19,7 +19,6 @@ interface Session {
   readonly snapshot: SharedArrayBuffer;
 }
 
-
 /**
  * Runs a program of 2 to 8 threads under every schedule up to a bound of preemptions, and reports the first one that fails: an
  * uncaught exception, a broken invariant, a failed check at the end, a deadlock, a livelock, or a hang. The threads are real
@@ -155,7 +154,12 @@ function watch({ control: { c, f } }: Session, plan: Plan, { signal, onProgress 
 }
 
 /** Runs the failed schedule once more, writing down every operation. */
-async function traceOf(session: Session, outcome: ExploreFailure, plan: Plan, options: ExploreOptions): Promise<string[]> {
+async function traceOf(
+  session: Session,
+  outcome: ExploreFailure,
+  plan: Plan,
+  options: ExploreOptions,
+): Promise<string[]> {
   const again = outcome.kind === 'hang' ? await start(plan, options, outcome.schedule) : session;
   try {
     if (again === session) askReplay(session.control, outcome.schedule);

@@ -38,6 +38,8 @@ export interface ExploreContext {
   killed(index: number): boolean;
   /** As `Atomics.pause` where there is none: this thread can do nothing useful now. */
   pause(): void;
+  /** An identity (as of the library's threads) that is no thread of this process and dead in every schedule. */
+  readonly ghost: bigint;
   /** Puts a line into the trace. */
   log(...values: readonly unknown[]): void;
   /** Makes another loaded copy of the library run under the explorer: pass what importing its core gave. */

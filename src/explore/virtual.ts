@@ -8,6 +8,9 @@ import type { Instrumentable } from './types.js';
 /** What the virtual clock shows when a schedule begins, in ms. */
 const EPOCH = 1_000_000;
 
+/** An identity of the library's form whose thread is dead: no process has a thread 4194303 that started with the machine. */
+export const GHOST = (1n << 22n) | 0x3fffffn;
+
 export interface Virtual {
   /** Random numbers start anew. */
   reseed(): void;
@@ -49,6 +52,7 @@ export function createVirtual(
       Object.assign(host, {
         now: () => (running() ? clock() : now()),
         liveness(identity: bigint, own: bigint) {
+          if (identity === GHOST && running()) return 'dead';
           const known = running() ? control()?.identities.indexOf(identity) : undefined;
           if (known !== undefined && known >= 0) return observe(known) ? 'dead' : 'alive';
           return liveness(identity, own);

@@ -15,7 +15,7 @@ import { createScheduler } from './scheduler.js';
 import { createSearch } from './search.js';
 import { createTurns } from './turns.js';
 import type { ExploreContext } from './types.js';
-import { createVirtual, type Virtual } from './virtual.js';
+import { createVirtual, GHOST, type Virtual } from './virtual.js';
 
 const { index, program: shipped, data } = workerData as WorkerData;
 const atomics = globalThis.Atomics;
@@ -73,6 +73,7 @@ function contextOn(memory: ExploreContext['memory'], threads: number): ExploreCo
     pause: () => {
       if (realm.stepping) pause(realm);
     },
+    ghost: GHOST,
     log: (...values) => line(`T${index}  ${values.map(String).join(' ')}`),
     instrument: (copy) => virtual.instrument(copy),
   };
