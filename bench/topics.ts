@@ -2,9 +2,25 @@
 
 import { aggregate } from './aggregate.js';
 import { claim } from './claim.js';
+import { condvar } from './condvar.js';
 import { counter } from './counter.js';
 import { importing } from './import.js';
 import type { Topic } from './kit.js';
+import { mutex } from './mutex.js';
+import { once } from './once.js';
 import { register } from './register.js';
+import { rwlock } from './rwlock.js';
+import { semaphore } from './semaphore.js';
 
-export const topics: Readonly<Record<string, Topic>> = { register, claim, counter, aggregate, import: importing };
+export const topics: Readonly<Record<string, Topic>> = {
+  register,
+  claim,
+  counter,
+  aggregate,
+  import: importing,
+  mutex,
+  rwlock,
+  once,
+  condvar,
+  semaphore,
+};
