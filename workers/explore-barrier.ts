@@ -2,7 +2,7 @@
 // first thread may withdraw from the first phase, and then comes again. With a kill, the others may find the barrier broken.
 
 import type { CoexistError } from '../src/core.js';
-import type { ExploreContext } from '../src/explore/types.js';
+import type { ExploreContext } from '../src/explore.js';
 import { CELL, dataOf, done, libraryOf, outcome, prepareLocks, threadsOf, unlessOver } from './explore-locks.js';
 
 export const prepare = prepareLocks;

@@ -1,7 +1,7 @@
 // Explored: the last thread makes a condition true under a mutex and notifies; the others wait for it. Variants: bare (wait() in a
 // loop; not with kills, since its maker may die before it notifies), each (one notify() for each waiter instead of notifyAll()), timeout, abort (the first waiter may give up).
 
-import type { ExploreContext } from '../src/explore/types.js';
+import type { ExploreContext } from '../src/explore.js';
 import {
   CELL,
   chosenSignal,

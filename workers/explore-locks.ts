@@ -2,12 +2,10 @@
 // that a thread leaves behind for the check at the end. Those are plain accesses, so they are no steps of the schedule.
 
 import type * as core from '../src/core.js';
-import type { ExploreContext } from '../src/explore/types.js';
+import type { ExploreContext } from '../src/explore.js';
+import { loadCore, type ProtocolData } from './explore-area.js';
 
-export interface LockData {
-  /** URL of the core to load: the library's own, or a mutated copy. */
-  readonly core: string;
-  readonly threads: number;
+interface LockData extends ProtocolData {
   readonly kills: number;
   readonly variant?: string | undefined;
 }
@@ -29,14 +27,7 @@ const TAKE_OVER_MS = 200;
 export const dataOf = (context: ExploreContext): LockData => context.data as LockData;
 export const libraryOf = (context: ExploreContext): typeof core => (context.state as LockState).lib;
 
-export async function prepareLocks(context: ExploreContext): Promise<LockState> {
-  const lib = (await import(dataOf(context).core)) as typeof core;
-  context.instrument(lib);
-  // Looking before sleeping adds operations, and no outcomes.
-  lib.SPIN.lock = 0;
-  lib.SPIN.event = 0;
-  return { lib };
-}
+export const prepareLocks = async (context: ExploreContext): Promise<LockState> => ({ lib: await loadCore(context) });
 
 export const threadsOf =
   (run: (context: ExploreContext) => void) =>

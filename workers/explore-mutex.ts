@@ -2,7 +2,7 @@
 // aborted at any look), try (it does not wait).
 
 import type { Mutex } from '../src/core.js';
-import type { ExploreContext } from '../src/explore/types.js';
+import type { ExploreContext } from '../src/explore.js';
 import {
   checkCell,
   chosenSignal,

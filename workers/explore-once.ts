@@ -2,7 +2,7 @@
 // first thread's wait may end without a result).
 
 import type { CoexistError } from '../src/core.js';
-import type { ExploreContext } from '../src/explore/types.js';
+import type { ExploreContext } from '../src/explore.js';
 import {
   CELL,
   chosenSignal,

@@ -14,6 +14,11 @@ export interface Reach {
 export interface Protocol {
   readonly name: string;
   readonly about: string;
+  /** Of the module, where it is not the name. */
+  readonly module?: string | undefined;
+  readonly variant?: string | undefined;
+  /** Not with kills: without the thread that was killed, the others wait for ever. */
+  readonly noKills?: boolean | undefined;
   /** A finite wait may also time out while others can run. Default: only when nobody can. */
   readonly timeouts?: 'idle' | 'any' | undefined;
   /** Other reaches than the usual ones. */
@@ -28,6 +33,13 @@ export type Backend = (typeof BACKENDS)[number];
 export const SHORT: readonly Reach[] = [
   { threads: 2, maxPreemptions: 1, kills: 0 },
   { threads: 2, maxPreemptions: 0, kills: 1 },
+];
+
+/** The same for locks, whose schedules are shorter. */
+const SHORT_LOCKS: readonly Reach[] = [
+  { threads: 2, maxPreemptions: 2, kills: 0 },
+  { threads: 2, maxPreemptions: 1, kills: 1 },
+  { threads: 3, maxPreemptions: 1, kills: 0 },
 ];
 
 /** What npm run explore runs. */
@@ -46,7 +58,49 @@ export const protocols: readonly Protocol[] = [
   { name: 'leftover', about: 'a claim that was cut, made again while others claim' },
   { name: 'observe', about: 'reading the slots while they change hands' },
   { name: 'key', about: 'creating keys in the directory' },
+  ...lock('mutex', 'a section under a Mutex'),
+  ...lock('rwlock', 'a writer and readers under an RwLock'),
+  { name: 'rwlock-writers', module: 'rwlock', variant: 'writers', about: 'two writers and a reader' },
+  ...lock('once', 'calls of a Once'),
+  { name: 'once-throws', module: 'once', variant: 'throws', about: 'one initialiser throws, the others force' },
+  ...lock('condvar', 'waiting for a condition that is announced to all'),
+  { name: 'condvar-each', module: 'condvar', variant: 'each', about: 'one notification for each waiter' },
+  { name: 'condvar-bare', module: 'condvar', variant: 'bare', about: 'wait() in a loop', noKills: true },
+  ...lock('semaphore', 'a section under a Semaphore of one permit'),
+  { name: 'semaphore-signal', module: 'semaphore', variant: 'signal', about: 'permits as signals', noKills: true },
+  { name: 'barrier', about: 'passing a Barrier' },
+  {
+    name: 'barrier-timeout',
+    module: 'barrier',
+    variant: 'timeout',
+    about: 'one party withdraws and comes again',
+    timeouts: 'any',
+    noKills: true,
+  },
 ];
 
+/** A lock, the lock with a wait that may time out at any moment, and with one that may be aborted at any look. */
+function lock(name: string, about: string): Protocol[] {
+  const short = SHORT_LOCKS;
+  return [
+    { name, about, short },
+    {
+      name: `${name}-timeout`,
+      module: name,
+      variant: 'timeout',
+      about: 'one wait may time out',
+      timeouts: 'any',
+      short,
+    },
+    { name: `${name}-abort`, module: name, variant: 'abort', about: 'one wait may be aborted', short },
+  ];
+}
+
+/** How far to go with a protocol. */
+export function reachesOf({ short, long, noKills }: Protocol, far: boolean): readonly Reach[] {
+  const reaches = far ? (long ?? LONG) : (short ?? SHORT);
+  return noKills ? reaches.filter(({ kills }) => kills === 0) : reaches;
+}
+
 /** The built module of a protocol. `build` is the URL of the folder build/workers. */
-export const moduleOf = ({ name }: Protocol, build: URL): URL => new URL(`explore-${name}.js`, build);
+export const moduleOf = ({ name, module }: Protocol, build: URL): URL => new URL(`explore-${module ?? name}.js`, build);

@@ -1,7 +1,7 @@
 // Explored: a writer (the first thread; with the variant writers, the first two) and readers under an RwLock. Readers may be inside
 // together, a writer only alone. Variants: timeout, abort: the first thread's wait may end without the lock.
 
-import type { ExploreContext } from '../src/explore/types.js';
+import type { ExploreContext } from '../src/explore.js';
 import {
   CELL,
   chosenSignal,

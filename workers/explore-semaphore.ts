@@ -1,7 +1,7 @@
 // Explored: a section per thread under a Semaphore of one permit. Variants: signal (no permits to begin with: the last thread
 // releases one for each of the others; not with kills), timeout, abort (the first thread may give up).
 
-import type { ExploreContext } from '../src/explore/types.js';
+import type { ExploreContext } from '../src/explore.js';
 import {
   checkCell,
   chosenSignal,

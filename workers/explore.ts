@@ -7,12 +7,11 @@ import { describe, type ExploreProgress, type ExploreResult, explore } from 'coe
 import {
   BACKENDS,
   type Backend,
-  LONG,
   moduleOf,
   type Protocol,
   protocols,
   type Reach,
-  SHORT,
+  reachesOf,
 } from './explore-protocols.js';
 
 const CORE = new URL('../../dist/core.js', import.meta.url);
@@ -82,7 +81,7 @@ function run(protocol: Protocol, backend: Backend, reach: Reach, given: Given): 
   const { seed, ms, replay } = given;
   return explore({
     module: moduleOf(protocol, BUILD),
-    data: { core: CORE.href, backend, threads },
+    data: { core: CORE.href, backend, threads, kills, variant: protocol.variant },
     maxPreemptions,
     kills,
     seed,
@@ -93,9 +92,6 @@ function run(protocol: Protocol, backend: Backend, reach: Reach, given: Given): 
     onProgress: progress(`${protocol.name} on ${backend}, ${threads} threads`),
   });
 }
-
-const reachesOf = (protocol: Protocol, { short, reach }: Given): readonly Reach[] =>
-  reach ?? (short ? (protocol.short ?? SHORT) : (protocol.long ?? LONG));
 
 function progress(what: string): ((now: ExploreProgress) => void) | undefined {
   if (!process.stdout.isTTY) return undefined;
@@ -133,7 +129,7 @@ async function main(given: Given): Promise<void> {
   let schedules = 0;
   for (const protocol of chosen) {
     for (const backend of backends) {
-      for (const reach of reachesOf(protocol, given)) {
+      for (const reach of given.reach ?? reachesOf(protocol, !given.short)) {
         const result = await run(protocol, backend, reach, given);
         schedules += result.allSchedules;
         print(rowText({ ...reach, protocol: protocol.name, backend, result }));
