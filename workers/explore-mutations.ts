@@ -2,6 +2,7 @@
 // add one: copy the text from the source as esbuild prints it (double quotes, no comments, no types), and say what the
 // failure is about.
 
+import { lockMutations } from './explore-lock-mutations.js';
 import type { Mutation } from './explore-mutant.js';
 
 export const mutations: readonly Mutation[] = [
@@ -166,4 +167,5 @@ export const mutations: readonly Mutation[] = [
     find: 'creator === identityIn(core.anchor) || isDead(core, creator)',
     replace: 'creator === identityIn(core.anchor) || seen === 1',
   },
+  ...lockMutations,
 ];
