@@ -1,4 +1,5 @@
-// Two players that take turns: each waits until the turn is its own, gives it to the other and says so.
+// Two players that take turns: each waits until the turn is its own, gives it to the other and says so. They say so once the mutex
+// is released, in both libraries: on one core a thread that is woken earlier wakes up only to wait again.
 
 import { Condvar, Mutex } from 'coexist/sync';
 import { loadMultithreading } from './lock-peers.js';
@@ -42,8 +43,8 @@ export async function openPlayers({ mutex, condvar, turn }: PlayerShared): Promi
         const guard = own.mutex.lock();
         while (turn[OWN] !== me) own.condvar.wait(guard);
         turn[OWN] = 1 - me;
-        own.condvar.notify();
         guard.unlock();
+        own.condvar.notify();
       }
     },
     peer(me, turns) {
@@ -51,8 +52,8 @@ export async function openPlayers({ mutex, condvar, turn }: PlayerShared): Promi
         const guard = theirs.mutex.blockingLock();
         while (turn[PEER] !== me) theirs.condvar.blockingWait(guard);
         turn[PEER] = 1 - me;
-        theirs.condvar.notifyOne();
         guard.dispose();
+        theirs.condvar.notifyOne();
       }
     },
   };

@@ -41,10 +41,13 @@ const WRITE_EVERY = 16;
 export const PERMITS = 2;
 
 export function createShared(): Shared {
+  const semaphore = new SharedArrayBuffer(8);
+  // Its permits: the peer writes them only where it allocates the memory itself.
+  new Int32Array(semaphore)[0] = PERMITS;
   return {
     mutex: new SharedArrayBuffer(4),
     rwlock: new SharedArrayBuffer(4),
-    semaphore: new SharedArrayBuffer(8),
+    semaphore,
     cells: new Int32Array(new SharedArrayBuffer(4 * WORDS_PER_CELL * (WORKS.length + 1))),
   };
 }
