@@ -40,8 +40,8 @@ export const lockMutations: readonly Mutation[] = [
     maxPreemptions: 1,
     kills: 0,
     finds: 'nobody could run',
-    find: 'if (seen !== marked && Atomics.compareExchange(i64, index, seen, marked) !== seen) continue; waited = true; yield { index: high, value: highOf(marked), ms: limits.slice() };',
-    replace: 'waited = true; yield { index: high, value: highOf(seen), ms: limits.slice() };',
+    find: 'if (seen !== marked && Atomics.compareExchange(i64, index, seen, marked) !== seen) continue; waited = true; looks.woke(yield { index: high, value: highOf(marked), ms: limits.slice() });',
+    replace: 'waited = true; looks.woke(yield { index: high, value: highOf(seen), ms: limits.slice() });',
   },
   {
     name: 'lock after a wait as if nobody else waited',

@@ -125,7 +125,7 @@ export class Barrier {
           continue;
         }
         const over = limits.over(this.#place.label);
-        if (over === undefined) yield { index, value: phase, ms: limits.slice() };
+        if (over === undefined) looks.woke(yield { index, value: phase, ms: limits.slice() });
         else if (yield* this.#withdraw(phase, limits)) {
           arrived = false;
           throw over;

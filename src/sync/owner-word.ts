@@ -18,15 +18,27 @@ export const highOf = (word: bigint): number => Number(BigInt.asIntN(32, word >>
 export const isDead = (place: Place, identity: bigint): boolean =>
   identity !== place.ground.self && host.liveness(identity, place.ground.self) === 'dead';
 
-/** Says, at most once per slice, that it is time to ask whether somebody lives: a look at /proc costs microseconds. */
+/** Sleeps in a row that may end early before a waiter asks all the same whether the owner lives. */
+const EARLY = 16;
+
+/**
+ * Says when it is time to ask whether somebody lives, since a look at /proc costs microseconds: behind a sleep that nobody ended,
+ * and now and then where others keep waking this thread.
+ */
 export class Looks {
-  #last = host.now();
+  #early = 0;
+  #due = false;
+
+  /** How a sleep has ended. */
+  woke(timedOut: boolean): void {
+    this.#early = timedOut ? 0 : this.#early + 1;
+    this.#due = timedOut || this.#early % EARLY === 0;
+  }
 
   due(): boolean {
-    const now = host.now();
-    if (now - this.#last < SLICE_MS) return false;
-    this.#last = now;
-    return true;
+    const due = this.#due;
+    this.#due = false;
+    return due;
   }
 }
 
@@ -92,7 +104,7 @@ export function* contend<T>(
       const marked = seen | WAITERS;
       if (seen !== marked && Atomics.compareExchange(i64, index, seen, marked) !== seen) continue;
       waited = true;
-      yield { index: high, value: highOf(marked), ms: limits.slice() };
+      looks.woke(yield { index: high, value: highOf(marked), ms: limits.slice() });
     }
   } finally {
     if (waited) withdraw(place);

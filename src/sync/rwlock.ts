@@ -212,7 +212,7 @@ export class RwLock {
           continue;
         }
         if (over !== undefined) throw over;
-        yield { index: countIndex(row), value: count, ms: limits.slice() };
+        looks.woke(yield { index: countIndex(row), value: count, ms: limits.slice() });
         continue;
       }
       k = this.#steps.next_reader(this.#at, k + 1);

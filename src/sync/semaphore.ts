@@ -183,7 +183,7 @@ export class Semaphore {
       }
       if (over !== undefined) throw over;
       waited = true;
-      yield { index: turn, value: now, ms: limits.slice() };
+      looks.woke(yield { index: turn, value: now, ms: limits.slice() });
     }
   }
 

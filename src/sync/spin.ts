@@ -2,6 +2,7 @@
 // other; looking first saves both where the other thread runs on another core and is quick, and is wasted where not. So it goes on
 // while it pays: some failures in a row end it, and it is tried again ever more rarely until it succeeds.
 
+import { host } from '../host/host.js';
 import type { LockSteps } from '../wasm/sync.js';
 
 /** Looks (about a ns each) before a sleep. A tool that explores schedules sets them to 0. */
@@ -18,6 +19,8 @@ const PATIENCE = 4;
 const FIRST_PAUSE = 16;
 const LONGEST_PAUSE = 1024;
 
+let alone: boolean | undefined;
+
 export class Spinner {
   readonly #kind: keyof typeof SPIN;
   #failures = 0;
@@ -30,6 +33,9 @@ export class Spinner {
 
   /** Looks at a word for a while; true once it is no longer this value. */
   spin(steps: LockSteps, at: number, value: number): boolean {
+    // On one processor nothing changes while this thread looks.
+    alone ??= host.parallelism() === 1;
+    if (alone) return false;
     if (this.#skip > 0) {
       this.#skip--;
       return false;

@@ -22,8 +22,8 @@ export interface Sleep {
   readonly ms: number;
 }
 
-/** What a wait is written as: it yields sleeps, and finds out for itself what has happened when it goes on. */
-export type Waiting<T> = Generator<Sleep, T, void>;
+/** What a wait is written as: it yields sleeps, and is told of each whether it lasted as long as it could. */
+export type Waiting<T> = Generator<Sleep, T, boolean>;
 
 /** When a wait must end, and why. */
 export class Limits {
@@ -71,12 +71,13 @@ export class Limits {
 
 /** Runs a wait by blocking this thread. */
 export function block<T>(waiting: Waiting<T>, i32: Int32Array<SharedArrayBuffer>): T {
+  let timedOut = false;
   for (;;) {
-    const step = waiting.next();
+    const step = waiting.next(timedOut);
     if (step.done) return step.value;
     const { index, value, ms } = step.value;
     try {
-      Atomics.wait(i32, index, value, ms);
+      timedOut = Atomics.wait(i32, index, value, ms) === 'timed-out';
     } catch (error) {
       // The host lets nobody block here, as a browser's main thread: the wait has to clean up behind itself.
       waiting.return(undefined as never);
@@ -96,10 +97,11 @@ export async function suspend<T>(
   i32: Int32Array<SharedArrayBuffer>,
   signal: AbortSignal | undefined,
 ): Promise<T> {
+  let timedOut = false;
   for (;;) {
-    const step = waiting.next();
+    const step = waiting.next(timedOut);
     if (step.done) return step.value;
-    await sleepAsync(i32, step.value, signal);
+    timedOut = await sleepAsync(i32, step.value, signal);
   }
 }
 
@@ -109,21 +111,22 @@ function sleepAsync(
   i32: Int32Array<SharedArrayBuffer>,
   { index, value, ms }: Sleep,
   signal: AbortSignal | undefined,
-): Promise<void> {
+): Promise<boolean> {
   const outcome = Atomics.waitAsync(i32, index, value, ms);
-  if (!outcome.async) return Promise.resolve();
+  if (!outcome.async) return Promise.resolve(outcome.value === 'timed-out');
   return new Promise((resolve) => {
     let awake = false;
-    const wake = (): void => {
+    const wake = (timedOut: boolean): void => {
       awake = true;
       stop();
-      signal?.removeEventListener('abort', wake);
-      resolve();
+      signal?.removeEventListener('abort', abort);
+      resolve(timedOut);
     };
-    const stop = host.after(ms, wake);
-    signal?.addEventListener('abort', wake);
+    const abort = (): void => wake(false);
+    const stop = host.after(ms, () => wake(true));
+    signal?.addEventListener('abort', abort);
     outcome.value.then((result) => {
-      if (!awake) wake();
+      if (!awake) wake(result === 'timed-out');
       else if (result === 'ok') Atomics.notify(i32, index, 1);
     });
   });

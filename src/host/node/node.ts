@@ -30,6 +30,7 @@ export const nodeHost: Host = {
   liveness,
   osThreadId,
   onThreadEnd,
+  parallelism: () => process.getBuiltinModule('node:os').availableParallelism(),
   now,
   every,
   after,
