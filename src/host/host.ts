@@ -48,8 +48,6 @@ export interface Host {
   onThreadEnd(listener: () => void): void;
   /** Whether the engine stores 8 aligned bytes at once without Atomics (clause 39). */
   readonly storesWhole64: boolean;
-  /** Processors this process may run on. */
-  parallelism(): number;
   /** Monotonic, in ms. */
   now(): number;
   /** Call back every, or once after, so many ms; each returns the way to stop. Both keep the event loop alive. */

@@ -118,7 +118,7 @@ export class Barrier {
         }
         if (!spun) {
           spun = true;
-          if (this.#spinner.spin(this.#place.ground.steps, index * 4, phase)) continue;
+          if (this.#spinner.look(this.#place.ground.steps, index * 4, phase)) continue;
         }
         if (looks.due() && this.#partyDied()) {
           this.#break(phase);

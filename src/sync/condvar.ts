@@ -142,7 +142,7 @@ export class Condvar {
   }
 
   #spun(sequence: number): boolean {
-    return this.#spinner.spin(this.#steps, this.#at + CONDVAR.sequence.offset, sequence) && this.#take();
+    return this.#spinner.look(this.#steps, this.#at + CONDVAR.sequence.offset, sequence) && this.#take();
   }
 
   // Ends when a wake was taken; with `glances`, also when a bounded sleep has.

@@ -99,9 +99,9 @@ export class Mutex {
 
   #take(options: WaitOptions | undefined): Hold {
     const limits = new Limits(options, false);
-    const token = this.#steps.lock(this.#at);
+    const token = this.#steps.lock(this.#at) || this.#spinner.lock(this.#steps, this.#at);
     if (token !== 0) return { token, died: 0n };
-    return block(takeOwnerWord(this.#place, limits, this.#spinner), this.#place.ground.views.i32);
+    return block(takeOwnerWord(this.#place, limits), this.#place.ground.views.i32);
   }
 
   async #takeAsync(options: WaitOptions | undefined): Promise<Hold> {

@@ -6,7 +6,6 @@ import { CoexistError } from '../abi/errors.js';
 import { IDENTITY_MASK, MUTEX, NOT_RECOVERABLE, OWNER_DIED, TOKEN_GUARDED, WAITERS } from '../abi/sync.js';
 import { host } from '../host/host.js';
 import type { Place } from './place.js';
-import type { Spinner } from './spin.js';
 import { type Limits, SLICE_MS, type Waiting } from './wait.js';
 
 const index64 = ({ at }: Place): number => (at + MUTEX.owner.offset) >>> 3;
@@ -65,18 +64,12 @@ export interface Contender<T> {
  * Tries until it enters, or takes the word over from a dead owner. Leaves no trace where it throws.
  * @throws COEXIST_EDEADLK, COEXIST_ETIMEDOUT, COEXIST_EABORTED
  */
-export function* contend<T>(
-  place: Place,
-  limits: Limits,
-  { enter, mark, adopt }: Contender<T>,
-  spinner?: Spinner,
-): Waiting<T> {
-  const { views, steps, self } = place.ground;
+export function* contend<T>(place: Place, limits: Limits, { enter, mark, adopt }: Contender<T>): Waiting<T> {
+  const { views, self } = place.ground;
   const { i64 } = views;
   const [index, high] = [index64(place), indexHigh(place)];
   const looks = new Looks();
   let waited = false;
-  let spun = limits.async || spinner === undefined;
   try {
     for (;;) {
       const seen = Atomics.load(i64, index);
@@ -88,11 +81,6 @@ export function* contend<T>(
       const owner = seen & IDENTITY_MASK;
       if (owner === 0n) continue;
       if (owner === self && !limits.async) throw deadlock(place);
-      if (!spun) {
-        spun = true;
-        // The low half: it is never 0 while somebody owns the word.
-        if (spinner?.spin(steps, place.at + MUTEX.owner.offset, Number(BigInt.asIntN(32, seen)))) continue;
-      }
       const over = limits.over(place.label);
       // Once more before giving up: a wait shorter than a slice must not miss a dead owner for ever.
       if ((looks.due() || over !== undefined) && isDead(place, owner)) {
@@ -115,26 +103,19 @@ export function* contend<T>(
  * Takes the lock, waiting for it.
  * @throws as `contend`, and COEXIST_ENOTRECOVERABLE
  */
-export function takeOwnerWord(place: Place, limits: Limits, spinner?: Spinner): Waiting<Hold> {
+export function takeOwnerWord(place: Place, limits: Limits): Waiting<Hold> {
   const { views, self } = place.ground;
   const taken = (died: bigint): Hold => ({ token: newToken(place, limits.async), died });
-  return contend(
-    place,
-    limits,
-    {
-      enter(seen, waited) {
-        requireRecoverable(place, seen);
-        // One that has waited does not know whether others still do: its own unlock will wake the next.
-        const mine = waited ? self | WAITERS : self;
-        return seen === 0n && Atomics.compareExchange(views.i64, index64(place), 0n, mine) === 0n
-          ? taken(0n)
-          : undefined;
-      },
-      mark: OWNER_DIED,
-      adopt: taken,
+  return contend(place, limits, {
+    enter(seen, waited) {
+      requireRecoverable(place, seen);
+      // One that has waited does not know whether others still do: its own unlock will wake the next.
+      const mine = waited ? self | WAITERS : self;
+      return seen === 0n && Atomics.compareExchange(views.i64, index64(place), 0n, mine) === 0n ? taken(0n) : undefined;
     },
-    spinner,
-  );
+    mark: OWNER_DIED,
+    adopt: taken,
+  });
 }
 
 /** @throws COEXIST_ENOTRECOVERABLE */

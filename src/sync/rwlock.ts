@@ -160,25 +160,20 @@ export class RwLock {
   }
 
   *#read(limits: Limits): Waiting<RwHold> {
-    const hold = yield* contend<RwHold | Hold>(
-      this.#place,
-      limits,
-      {
-        enter: (seen) => {
-          requireRecoverable(this.#place, seen);
-          return seen === 0n && this.#steps.read_lock(this.#at, this.#row) === 1 ? READING : undefined;
-        },
-        mark: OWNER_DIED,
-        adopt: (died) => ({ token: newToken(this.#place, limits.async), died }),
+    const hold = yield* contend<RwHold | Hold>(this.#place, limits, {
+      enter: (seen) => {
+        requireRecoverable(this.#place, seen);
+        return seen === 0n && this.#steps.read_lock(this.#at, this.#row) === 1 ? READING : undefined;
       },
-      this.#spinner,
-    );
+      mark: OWNER_DIED,
+      adopt: (died) => ({ token: newToken(this.#place, limits.async), died }),
+    });
     return 'mode' in hold ? hold : yield* this.#alone(hold, limits);
   }
 
   *#write(limits: Limits): Waiting<RwHold> {
-    const token = this.#steps.lock(this.#at);
-    const hold = token === 0 ? yield* takeOwnerWord(this.#place, limits, this.#spinner) : { token, died: 0n };
+    const token = this.#steps.lock(this.#at) || (limits.async ? 0 : this.#spinner.lock(this.#steps, this.#at));
+    const hold = token === 0 ? yield* takeOwnerWord(this.#place, limits) : { token, died: 0n };
     if (this.#steps.next_reader(this.#at, 0) < 0) return { ...hold, mode: 'write', readersDied: 0 };
     return yield* this.#alone(hold, limits);
   }

@@ -2,7 +2,6 @@
 // other; looking first saves both where the other thread runs on another core and is quick, and is wasted where not. So it goes on
 // while it pays: some failures in a row end it, and it is tried again ever more rarely until it succeeds.
 
-import { host } from '../host/host.js';
 import type { LockSteps } from '../wasm/sync.js';
 
 /** Looks (about a ns each) before a sleep. A tool that explores schedules sets them to 0. */
@@ -16,10 +15,8 @@ export const SPIN = {
 /** So many failures in a row end the looking. */
 const PATIENCE = 4;
 /** Waits until the first and, at most, the next attempt; doubled at each failure. */
-const FIRST_PAUSE = 16;
-const LONGEST_PAUSE = 1024;
-
-let alone: boolean | undefined;
+const FIRST_PAUSE = 32;
+const LONGEST_PAUSE = 2048;
 
 export class Spinner {
   readonly #kind: keyof typeof SPIN;
@@ -32,23 +29,32 @@ export class Spinner {
   }
 
   /** Looks at a word for a while; true once it is no longer this value. */
-  spin(steps: LockSteps, at: number, value: number): boolean {
-    // On one processor nothing changes while this thread looks.
-    alone ??= host.parallelism() === 1;
-    if (alone) return false;
-    if (this.#skip > 0) {
-      this.#skip--;
-      return false;
-    }
-    if (steps.spin(at, value, SPIN[this.#kind]) > 0) {
+  look(steps: LockSteps, at: number, value: number): boolean {
+    return this.#worth() && this.#paid(steps.spin(at, value, SPIN[this.#kind]) > 0);
+  }
+
+  /** Tries to take a lock for a while; its token, or 0. */
+  lock(steps: LockSteps, at: number): number {
+    if (!this.#worth()) return 0;
+    const token = steps.spin_lock(at, SPIN[this.#kind]);
+    this.#paid(token !== 0);
+    return token;
+  }
+
+  #worth(): boolean {
+    if (this.#skip === 0) return true;
+    this.#skip--;
+    return false;
+  }
+
+  #paid(success: boolean): boolean {
+    if (success) {
       this.#failures = 0;
       this.#pause = FIRST_PAUSE;
-      return true;
-    }
-    if (++this.#failures >= PATIENCE) {
+    } else if (++this.#failures >= PATIENCE) {
       this.#skip = this.#pause;
       this.#pause = Math.min(2 * this.#pause, LONGEST_PAUSE);
     }
-    return false;
+    return success;
   }
 }

@@ -18,13 +18,23 @@ export function createLockTwin(
   const owner = (at: number): number => (at + MUTEX.owner.offset) >>> 3;
   const count = (row: number): number => (row + HOLDER.count.offset) >>> 2;
 
+  function lock(at: number): number {
+    if (Atomics.compareExchange(i64, owner(at), 0n, self) !== 0n) return 0;
+    const token = (at + MUTEX.token.offset) >>> 2;
+    const next = ((i32[token] as number) + 1) & ~TOKEN_GUARDED || 1;
+    i32[token] = next;
+    return next;
+  }
+
   return {
-    lock(at) {
-      if (Atomics.compareExchange(i64, owner(at), 0n, self) !== 0n) return 0;
-      const token = (at + MUTEX.token.offset) >>> 2;
-      const next = ((i32[token] as number) + 1) & ~TOKEN_GUARDED || 1;
-      i32[token] = next;
-      return next;
+    lock,
+
+    spin_lock(at, times) {
+      for (let left = times; left > 0; left--) {
+        const token = Atomics.load(i64, owner(at)) === 0n ? lock(at) : 0;
+        if (token !== 0) return token;
+      }
+      return 0;
     },
 
     unlock(at, token, wake) {

@@ -11,6 +11,8 @@ import { createLockTwin, type LockViews } from './sync-twin.js';
 export interface LockSteps {
   /** Clause 42: takes a free lock; its token, or 0 where it is not free. hot: one wasm call */
   lock(at: number): number;
+  /** The same, trying at most so many times. */
+  spin_lock(at: number, times: number): number;
   /**
    * Clause 42: releases, and wakes so many where somebody may be waiting. Token 0 stands for whatever hold of this thread is
    * not a guard's alone. Returns an `UNLOCK_` value. hot: one wasm call

@@ -1,5 +1,5 @@
 ;; The fast paths of locks (docs/ABI.md, clauses 42 to 51), one call each; what waits is JavaScript (src/sync). None has a call
-;; or a loop between its effects, so nothing interrupts it half-way, but for "spin", which has no effect.
+;; or a loop between its effects, so nothing interrupts it half-way.
 ;; src/wasm/sync-twin.ts is the same in JavaScript. "at" is the byte offset of an object, "row" of a row of its holders.
 (module
   (import "area" "memory" (memory 1 65536 shared))
@@ -13,7 +13,7 @@
         (i64.shl (i64.extend_i32_u (local.get $high)) (i64.const 32)))))
 
   ;; ---- clause 42: the token is the owner's alone, so ordinary accesses do. Never 0, and bit 31 clear
-  (func (export "lock") (param $at i32) (result i32)
+  (func $lock (export "lock") (param $at i32) (result i32)
     (local $token i32)
     (if (i64.ne
           (i64.atomic.rmw.cmpxchg offset=%lock.owner% (local.get $at) (i64.const 0) (global.get $self))
@@ -24,6 +24,20 @@
     (local.set $token (select (local.get $token) (i32.const 1) (local.get $token)))
     (i32.store offset=%lock.token% (local.get $at) (local.get $token))
     (local.get $token))
+
+  ;; the same, trying so many times
+  (func (export "spin_lock") (param $at i32) (param $times i32) (result i32)
+    (local $token i32)
+    (loop $again
+      (if (i32.eqz (local.get $times)) (then (return (i32.const 0))))
+      ;; a look costs less than a failed CAS, and leaves the line where it is
+      (if (i64.eqz (i64.atomic.load offset=%lock.owner% (local.get $at)))
+        (then
+          (local.set $token (call $lock (local.get $at)))
+          (if (local.get $token) (then (return (local.get $token))))))
+      (local.set $times (i32.sub (local.get $times) (i32.const 1)))
+      (br $again))
+    (unreachable))
 
   ;; ---- clause 42: 0 unlocked, 1 another token, 2 to be looked at: not the owner, or an owner died
   (func (export "unlock") (param $at i32) (param $token i32) (param $wake i32) (result i32)

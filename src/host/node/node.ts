@@ -30,7 +30,6 @@ export const nodeHost: Host = {
   liveness,
   osThreadId,
   onThreadEnd,
-  parallelism: () => process.getBuiltinModule('node:os').availableParallelism(),
   now,
   every,
   after,
