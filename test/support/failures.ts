@@ -18,6 +18,21 @@ export function failure(code: string, step: () => unknown): Failure {
   } catch (error) {
     thrown = error;
   }
+  return checked(code, thrown);
+}
+
+/** The same of what must reject. */
+export async function rejection(code: string, attempt: Promise<unknown>): Promise<Failure> {
+  return checked(
+    code,
+    await attempt.then(
+      () => undefined,
+      (error: unknown) => error,
+    ),
+  );
+}
+
+function checked(code: string, thrown: unknown): Failure {
   expect(thrown, `${code} is thrown`).toMatchObject({
     name: 'CoexistError',
     code,
