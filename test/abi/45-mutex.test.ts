@@ -6,26 +6,16 @@ import { type Actor, until } from '../support/actor.js';
 import { BACKENDS, type Backend, on, startActor } from '../support/backends.js';
 import { copyUrl } from '../support/copies.js';
 import { failure, rejection } from '../support/failures.js';
+import { callIn, takeIn } from '../support/lock-actors.js';
 import { D, GUARDED, type LockBytes, lockMemory, untilAsleep, W, type Words } from '../support/lock-memory.js';
 import { identityOf, kill, ownIdentity, UNKNOWABLE } from '../support/threads.js';
 
 const X = ownIdentity();
 
-/** Takes the mutex in an actor, where its guard stays. */
-function lockIn(actor: Actor, { memory, at }: LockBytes, method: 'lock' | 'lockAsync' = 'lock'): Promise<boolean> {
-  return actor.run(
-    async ({ load, state }, { url, memory, at, method }) => {
-      const { Mutex } = await load(url);
-      const guard = await Mutex.at(memory, at)[method]({ timeout: 15_000 });
-      state['guard'] = guard;
-      return guard.ownerDied;
-    },
-    { url: copyUrl('a', 'core.js'), memory, at, method },
-  );
-}
-
-const unlockIn = (actor: Actor): Promise<void> =>
-  actor.run(({ state }) => (state['guard'] as { unlock(): void }).unlock());
+/** Takes the mutex in an actor, where its guard stays; says whether an owner had died. */
+const lockIn = async (actor: Actor, bytes: LockBytes, method = 'lock'): Promise<boolean | undefined> =>
+  (await takeIn(actor, bytes, { kind: 'Mutex', method })).ownerDied;
+const unlockIn = (actor: Actor): Promise<void> => callIn(actor, 'unlock');
 
 describe.each(BACKENDS)('%s', (backend: Backend) => {
   const forged = (words: Words = {}): { bytes: LockBytes; mutex: Mutex } => {
