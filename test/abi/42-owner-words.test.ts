@@ -4,7 +4,7 @@ import { Mutex, type MutexGuard } from 'coexist/sync';
 import { describe, expect, test } from 'vitest';
 import { BACKENDS, type Backend, on } from '../support/backends.js';
 import { failure, rejection } from '../support/failures.js';
-import { D, forgottenThread, GUARDED, type LockBytes, lockMemory, W } from '../support/lock-memory.js';
+import { D, forgottenThread, GUARDED, heldBy, type LockBytes, lockMemory, W } from '../support/lock-memory.js';
 import { withSleeps } from '../support/sleeps.js';
 import { EARLIER_NAMESAKE, NO_SUCH_THREAD, ownIdentity, UNKNOWABLE } from '../support/threads.js';
 
@@ -13,23 +13,10 @@ const X = ownIdentity();
 const Y = UNKNOWABLE;
 const dead = await forgottenThread();
 
-const BUSY: [string, bigint][] = [
-  ['Y', Y],
-  ['Y|W', Y | W],
-  ['D|Y', D | Y],
-  ['D|Y|W', D | Y | W],
-];
-const OWN: [string, bigint][] = [
-  ['X', X],
-  ['X|W', X | W],
-  ['D|X', D | X],
-  ['D|X|W', D | X | W],
-];
+const BUSY = heldBy('Y', Y);
+const OWN = heldBy('X', X);
 const LEFT: [string, bigint][] = [
-  ['dead', dead],
-  ['dead|W', dead | W],
-  ['D|dead', D | dead],
-  ['D|dead|W', D | dead | W],
+  ...heldBy('dead', dead),
   ['a thread that there is not', NO_SUCH_THREAD],
   ['an earlier thread with the own id', EARLIER_NAMESAKE],
 ];

@@ -7,7 +7,7 @@ import { type Actor, until } from '../support/actor.js';
 import { BACKENDS, type Backend, on, startActor } from '../support/backends.js';
 import { copyUrl } from '../support/copies.js';
 import { failure, rejection } from '../support/failures.js';
-import { forgottenThread, HOLDERS, type LockBytes, lockMemory, type Words } from '../support/lock-memory.js';
+import { forgottenThread, HOLDERS, type LockBytes, lockMemory, row, type Words } from '../support/lock-memory.js';
 import { EARLIER_NAMESAKE, identityOf, kill, NO_SUCH_THREAD, ownIdentity, UNKNOWABLE } from '../support/threads.js';
 
 const X = ownIdentity();
@@ -59,11 +59,6 @@ const KINDS: readonly Kind[] = [
     keeps: false,
   },
 ];
-
-const row = (k: number, identity: bigint, count = 0): Words => ({
-  ...(identity === 0n ? {} : { [`row${k}.identity`]: identity }),
-  ...(count === 0 ? {} : { [`row${k}.count`]: count }),
-});
 
 describe.each(BACKENDS)('%s', (backend: Backend) => {
   describe.each(KINDS)('$kind', ({ kind, hold, words, count, keeps }) => {

@@ -42,6 +42,22 @@ const PAGE = 65536;
 const CANARY = 0xa5a5a5a5;
 const SLEEP_MS = 20_000;
 
+/** The owner words of a lock that a thread holds. */
+export const heldBy = (name: string, identity: bigint): [string, bigint][] => [
+  [name, identity],
+  [`${name}|W`, identity | W],
+  [`D|${name}`, D | identity],
+  [`D|${name}|W`, D | identity | W],
+];
+
+/** The words of a row of holders that are not 0. */
+export const row = (k: number, identity: bigint, count = 0, phase = 0): Words =>
+  Object.fromEntries(
+    Object.entries({ identity, count, phase }).flatMap(([name, value]) =>
+      BigInt(value) === 0n ? [] : [[`row${k}.${name}`, value]],
+    ),
+  );
+
 /** Identity of a thread that the kernel has forgotten. */
 export async function forgottenThread(): Promise<bigint> {
   const identity = await deadIdentity();
