@@ -71,6 +71,52 @@ describe.each(BACKENDS)('%s', (backend) => {
   });
 });
 
+test.each([
+  // The tick a thread started in, the uptime that /proc tells, and whether it sleeps before it takes its identity up.
+  ['the same tick', '123456', '1234.56 9.99', true],
+  ['a tick that is still to come', '123457', '1234.56 9.99', true],
+  ['the tick before', '123455', '1234.56 9.99', false],
+  ['long ago', '5', '1234.56 9.99', false],
+  ['one digit of difference', '999', '10.00 0.00', false],
+  ['an uptime that says nothing', '5', 'soon', true],
+  ['an uptime that is refused', '5', undefined, true],
+] as const)('is taken up once its tick has passed: %s', async (_, start, uptime, waits) => {
+  const { result } = await inProcess(
+    async ({ load, urls, THREAD, threads }, { start, uptime }) => {
+      const fs = process.getBuiltinModule('node:fs') as unknown as { readFileSync(...args: unknown[]): string };
+      const read = fs.readFileSync;
+      const anchored = (): boolean => threads[THREAD] !== undefined;
+      const events: unknown[] = [];
+      fs.readFileSync = (path, ...rest) => {
+        if (path === '/proc/uptime') {
+          events.push('uptime');
+          if (uptime === undefined) throw Object.assign(new Error('refused'), { code: 'EACCES' });
+          return uptime;
+        }
+        const text = read(path, ...rest);
+        if (path !== '/proc/thread-self/stat') return text;
+        const end = text.lastIndexOf(')') + 2;
+        const fields = text.slice(end).split(' ');
+        fields[19] = start;
+        return text.slice(0, end) + fields.join(' ');
+      };
+      const wait = Atomics.wait;
+      Atomics.wait = ((...args: [Int32Array, number, number, number]) => {
+        events.push([args[3], anchored()]);
+        return wait(...args);
+      }) as typeof Atomics.wait;
+      const lib = await load(urls.a);
+      lib.register({ area: lib.createArea({ slots: 1, blockBytes: 4096, heapBytes: 0 }) });
+      const words = threads[THREAD] as Int32Array;
+      const identity = (BigInt(words[3] as number) << 32n) | BigInt((words[2] as number) >>> 0);
+      return { events, own: identity === ((BigInt(start) << 22n) | BigInt(process.pid)) };
+    },
+    { args: { start, uptime } },
+  );
+  // Two ticks of 10 ms, before anybody can see the identity; and the clock is asked once in a thread's life.
+  expect(result).toEqual({ events: waits ? ['uptime', [20, false]] : ['uptime'], own: true });
+});
+
 test('fields are counted after the last ")" of a name that looks like fields', async () => {
   const { result } = await inProcess(async ({ load, urls, THREAD, threads }) => {
     process.title = 'a) Z 1 (b) R 2';

@@ -1,8 +1,9 @@
-// Clause 37: the kinds and the one flag. (The table is compared in tables.test.ts.)
+// Clause 37: the kinds and the one flag, and the heap that locks take their room from. (The table is compared in tables.test.ts.)
 
-import { register } from 'coexist';
+import { type Area, register } from 'coexist';
 import { FLAG_STAMPED, KINDS, LIBRARY_PREFIX, STAMP_BYTES } from 'coexist/abi';
 import { Counter, PerThread } from 'coexist/percpu';
+import { Barrier, Condvar, Mutex, Once, RwLock, Semaphore } from 'coexist/sync';
 import { describe, expect, test } from 'vitest';
 import { type AreaBytes, bytesOf } from '../support/area-bytes.js';
 import { BACKENDS, openForged, smallArea } from '../support/backends.js';
@@ -11,7 +12,83 @@ import { failure } from '../support/failures.js';
 const FIELDS = ['kind', 'version', 'size', 'offset', 'flags'] as const;
 const shape = (bytes: AreaBytes, k: number): number[] => FIELDS.map((name) => bytes.entry(k, name));
 
+type Make = (name: string, area: Area, holders?: number) => unknown;
+/** Kind, number, bytes without rows, bytes of a row. */
+const LOCKS: [string, number, number, number, Make][] = [
+  ['mutex', 4, 16, 0, (name, area) => new Mutex(name, { area })],
+  ['rwlock', 5, 64, 16, (name, area, holders) => new RwLock(name, { area, holders })],
+  ['once', 6, 8, 0, (name, area) => new Once(name, { area })],
+  ['condvar', 7, 16, 0, (name, area) => new Condvar(name, { area })],
+  ['semaphore', 8, 64, 16, (name, area, holders) => new Semaphore(name, { area, holders, permits: 1 })],
+  ['barrier', 9, 64, 16, (name, area, holders) => new Barrier(name, { area, holders, parties: 1 })],
+];
+
 describe.each(BACKENDS)('%s', (backend) => {
+  test.each(LOCKS)(
+    '%s: kind %i, version 1, %i bytes and %i for each holder, in the heap',
+    (_, kind, bytes, each, make) => {
+      const area = smallArea(backend, { heapBytes: 4096, slots: 7 });
+      const memory = bytesOf(area);
+      make('as many holders as slots', area);
+      make('five', area, 5);
+      const heap = memory.header('heap_offset');
+      const first = bytes + 7 * each;
+      const rounded = Math.ceil(first / 64) * 64;
+      expect(shape(memory, 0)).toEqual([kind, 1, first, heap, 0]);
+      expect(shape(memory, 1)).toEqual([kind, 1, bytes + 5 * each, heap + rounded, 0]);
+      expect([memory.header('heap_used'), memory.header('block_used')]).toEqual([
+        rounded + Math.ceil((bytes + 5 * each) / 64) * 64,
+        0,
+      ]);
+    },
+  );
+
+  test.each(LOCKS)(
+    '%s: a heap without room for it is COEXIST_ENOSPC, and the entry is given back',
+    (_, __, bytes, each, make) => {
+      const size = bytes + 4 * each;
+      const rounded = Math.ceil(size / 64) * 64;
+      for (const [heap, used] of [
+        [0, 0],
+        [rounded - 64, 0],
+        [512, 512],
+        [512, 512 - rounded + 64],
+      ] as const) {
+        const area = openForged(backend, (memory) => memory.setHeader('heap_used', used), { heapBytes: heap });
+        register({ area });
+        const memory = bytesOf(area);
+        const before = memory.snapshot();
+        const error = failure('COEXIST_ENOSPC', () => make('none', area));
+        expect([error.found, error.expected]).toEqual([size, 'room in the directory, in the blocks and in the heap']);
+        expect(error.message).toContain(`${size} bytes do not fit into what is left of the ${heap} bytes of the heap`);
+        expect([memory.creator(0), memory.entry(0, 'state'), memory.header('heap_used')]).toEqual([0n, 0, used]);
+        expect(memory.changed(before).filter((name) => !name.startsWith('entry[0]'))).toEqual([]);
+      }
+      const area = openForged(backend, (memory) => memory.setHeader('heap_used', 512 - rounded), { heapBytes: 512 });
+      make('just fits', area);
+      expect(bytesOf(area).header('heap_used')).toBe(512);
+    },
+  );
+
+  test('one name is one kind: every other is COEXIST_EKIND, nothing changed', () => {
+    const area = smallArea(backend, { heapBytes: 4096 });
+    LOCKS.forEach(([kind, , , , make]) => void make(kind, area));
+    const memory = bytesOf(area);
+    const before = memory.snapshot();
+    for (const [kind] of LOCKS) {
+      for (const [other, , , , make] of LOCKS) {
+        if (other === kind) expect(() => make(kind, area)).not.toThrow();
+        else
+          expect(failure('COEXIST_EKIND', () => make(kind, area)).message).toContain(
+            `has kind ${kind}, expected ${other}`,
+          );
+      }
+      failure('COEXIST_EKIND', () => new Counter(kind, { area }));
+      failure('COEXIST_EINVAL', () => new Mutex('', { area }));
+    }
+    expect(memory.changed(before).filter((name) => !/^(slot|header.slot)/.test(name))).toEqual([]);
+  });
+
   test('library: its prefixed name, version 0, size 0, offset 0, no range', () => {
     const area = smallArea(backend);
     const bytes = bytesOf(area);
