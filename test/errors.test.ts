@@ -3,6 +3,7 @@
 
 import { attachAsync, CoexistError, createArea, openArea, register } from 'coexist';
 import { Counter, PerThread } from 'coexist/percpu';
+import { Barrier, Condvar, Mutex, Once, RwLock, Semaphore } from 'coexist/sync';
 import { describe, expect, test } from 'vitest';
 import { Actor } from './support/actor.js';
 import { copyUrl } from './support/copies.js';
@@ -10,6 +11,8 @@ import { SLOT, scribble } from './support/slot.js';
 
 type Seen = { code: string; message: string; remedy: string; found: unknown; expected: unknown; name: string };
 
+/** An identity whose liveness nobody can tell. */
+const STRANGER = (1n << 61n) | 5n;
 const small = { slots: 1, blockBytes: 4096, heapBytes: 0 } as const;
 
 function thrown(attempt: () => unknown): Seen {
@@ -21,6 +24,23 @@ function thrown(attempt: () => unknown): Seen {
     return error as CoexistError;
   }
   throw new Error('nothing was thrown');
+}
+
+/** A mutex whose owner word is as it was left by others. */
+function mutexOf(owner: bigint): Mutex {
+  const memory = new SharedArrayBuffer(Mutex.BYTES);
+  new BigInt64Array(memory)[0] = owner;
+  return Mutex.at(memory, 0);
+}
+
+const rows = { holders: 1 };
+const memoryWithRows = (): SharedArrayBuffer => new SharedArrayBuffer(RwLock.bytes(1));
+/** The same, its one row that of a thread nobody can judge. */
+function memoryOfOthers(): SharedArrayBuffer {
+  const memory = memoryWithRows();
+  new BigInt64Array(memory)[8] = STRANGER;
+  new Uint32Array(memory)[4] = 1;
+  return memory;
 }
 
 /** Code, what makes it, and what its message names: found, then expected. */
@@ -120,6 +140,129 @@ const cases: [string, () => unknown, RegExp][] = [
       new Counter('c', { area });
     },
     /no room for "c": 8 bytes do not fit .* 4096 bytes of a block/,
+  ],
+  [
+    'COEXIST_ENOSPC',
+    () => new Mutex('m', { area: createArea(small) }),
+    /no room for "m": 16 bytes do not fit .* 0 bytes of the heap/,
+  ],
+  [
+    'COEXIST_EKIND',
+    () => {
+      const area = createArea({ ...small, heapBytes: 64 });
+      new Mutex('m', { area });
+      new Once('m', { area });
+    },
+    /"m" has kind mutex, expected once/,
+  ],
+  [
+    'COEXIST_EKIND',
+    () => {
+      const memory = memoryWithRows();
+      Semaphore.at(memory, 0, { permits: 1, ...rows });
+      Semaphore.at(memory, 0, { permits: 2, ...rows });
+    },
+    /the lock at byte 0 has permits \+ 1 2, expected 3/,
+  ],
+  [
+    'COEXIST_EINVAL',
+    () => Mutex.at(new SharedArrayBuffer(64), 4),
+    /offset is 4, expected a multiple of 8 from 0 to 48/,
+  ],
+  [
+    'COEXIST_EINVAL',
+    () => Mutex.at(new Int32Array(64) as never, 0),
+    /buffer is \[object Int32Array\], expected a Shared/,
+  ],
+  ['COEXIST_EINVAL', () => mutexOf(0n).lock({ timeout: -1 }), /timeout is -1, expected a number of ms, 0 or more/],
+  ['COEXIST_EINVAL', () => mutexOf(0n).lock({ signal: {} as never }), /signal is \[object Object\], expected an Abort/],
+  ['COEXIST_EINVAL', () => mutexOf(0n).lock().markConsistent(), /the lock at byte 0 is consistent/],
+  [
+    'COEXIST_EINVAL',
+    () => Semaphore.at(memoryWithRows(), 0, { permits: -1, ...rows }),
+    /permits is -1, expected an integer from 0 to 2147483646/,
+  ],
+  [
+    'COEXIST_EINVAL',
+    () => Barrier.at(memoryWithRows(), 0, { parties: 0, ...rows }),
+    /parties is 0, expected an integer from 1 to 2147483647/,
+  ],
+  ['COEXIST_EINVAL', () => RwLock.bytes(0), /holders is 0, expected an integer from 1 to 65536/],
+  [
+    'COEXIST_ETIMEDOUT',
+    () => mutexOf(STRANGER).lock({ timeout: 0 }),
+    /the lock at byte 0 was not to be had within 0 ms/,
+  ],
+  ['COEXIST_EABORTED', () => mutexOf(0n).lock({ signal: AbortSignal.abort(new Error('why')) }), /was aborted: "why"/],
+  ['COEXIST_ENOTOWNER', () => mutexOf(0n).unlock(), /the lock at byte 0 cannot be released here: nobody holds it/],
+  ['COEXIST_ENOTOWNER', () => mutexOf(STRANGER).unlock(), /cannot be released here: thread 2305843009213693957 holds/],
+  [
+    'COEXIST_ENOTOWNER',
+    () => {
+      const mutex = mutexOf(0n);
+      void mutex.lockAsync();
+      mutex.unlock();
+    },
+    /cannot be released here: this thread holds it under another guard/,
+  ],
+  [
+    'COEXIST_ENOTOWNER',
+    () => {
+      const guard = RwLock.at(memoryWithRows(), 0, rows).read();
+      guard.unlock();
+      guard.unlock();
+    },
+    /this guard of the lock at byte 0 was released already/,
+  ],
+  [
+    'COEXIST_EDEADLK',
+    () => {
+      const mutex = mutexOf(0n);
+      mutex.lock();
+      mutex.lock();
+    },
+    /this thread holds the lock at byte 0 already/,
+  ],
+  ['COEXIST_ENOTRECOVERABLE', () => mutexOf(-(1n << 63n)).lock(), /the owner of the lock at byte 0 died/],
+  [
+    'COEXIST_EPOISONED',
+    () => {
+      const once = Once.at(new SharedArrayBuffer(Once.BYTES), 0);
+      expect(() =>
+        once.call(() => {
+          throw new RangeError('expected');
+        }),
+      ).toThrow(RangeError);
+      once.call(() => {});
+    },
+    /the initialiser of the lock at byte 0 threw/,
+  ],
+  [
+    'COEXIST_EFULL',
+    () => RwLock.at(memoryOfOthers(), 0, rows).read(),
+    /all 1 holders of the lock at byte 0 are threads that live/,
+  ],
+  [
+    'COEXIST_EOVERFLOW',
+    () => Semaphore.at(memoryWithRows(), 0, { permits: 2 ** 31 - 2, ...rows }).release(),
+    /the lock at byte 0 would have more than \d+ permits/,
+  ],
+  [
+    'COEXIST_EBROKEN',
+    () => {
+      const memory = memoryWithRows();
+      new Uint32Array(memory)[6] = 0x80000000;
+      Barrier.at(memory, 0, { parties: 1, ...rows }).wait();
+    },
+    /a party of the lock at byte 0 died/,
+  ],
+  [
+    'COEXIST_ETIMEDOUT',
+    () => {
+      const condvar = Condvar.at(new SharedArrayBuffer(Condvar.BYTES), 0);
+      condvar.wait(mutexOf(0n).lock(), { timeout: 0 });
+    },
+    /a notification was not to be had within 0 ms/,
   ],
 ];
 
