@@ -42,7 +42,7 @@ function importsFor({ buffer, realm, atomics }: Steps): Record<string, unknown> 
     const ms = nanoseconds < 0n ? Number.POSITIVE_INFINITY : Number(nanoseconds) / 1e6;
     const load = (): unknown => atomics.load(view as Int32Array, index);
     const result = stepped()
-      ? waitAt(realm, realm.scheduler as Scheduler, address, view.BYTES_PER_ELEMENT, ms, () =>
+      ? waitAt(realm, realm.scheduler as Scheduler, address, view.BYTES_PER_ELEMENT, ms, expected, () =>
           load() === expected ? undefined : String(load()),
         )
       : atomics.wait(view as never, index, expected as never, ms);

@@ -59,7 +59,7 @@ export function createAtomics(realm: Realm, real: Atomics, unsupported: () => ne
     if (!realm.stepping || !isWaitable(view, index)) return real.wait(view as never, index, value as never, timeout);
     const address = addressOf(view, index);
     const scheduler = realm.scheduler as Scheduler;
-    return waitAt(realm, scheduler, address, view.BYTES_PER_ELEMENT, timeout, () =>
+    return waitAt(realm, scheduler, address, view.BYTES_PER_ELEMENT, timeout, value, () =>
       real.load(view as never, index) === value ? undefined : String(real.load(view as never, index)),
     );
   }
@@ -114,17 +114,18 @@ export function waitAt(
   address: number,
   bytes: number,
   timeout: number,
+  expected: number | bigint,
   differs: () => string | undefined,
 ): 'ok' | 'not-equal' | 'timed-out' {
   scheduler.point(WAIT, address, bytes);
   const found = differs();
   const ms = Number.isNaN(timeout) ? Number.POSITIVE_INFINITY : timeout;
   if (found !== undefined || ms <= 0) {
-    realm.trace?.(WAIT, address, found === undefined ? '-> timed-out' : `-> not-equal, it is ${found}`);
+    realm.trace?.(WAIT, address, `${expected} -> ${found === undefined ? 'timed-out' : `not-equal, it is ${found}`}`);
     if (address !== NOWHERE) scheduler.done(address, bytes, QUEUED);
     return found === undefined ? 'timed-out' : 'not-equal';
   }
-  realm.trace?.(WAIT, address, ms === Number.POSITIVE_INFINITY ? 'blocks' : `blocks for at most ${ms} ms`);
+  realm.trace?.(WAIT, address, `${expected} blocks${ms === Number.POSITIVE_INFINITY ? '' : ` for at most ${ms} ms`}`);
   if (address !== NOWHERE) scheduler.done(address, bytes, QUEUED);
   const notified = scheduler.block(address, ms);
   realm.trace?.(WAIT, address, notified ? '-> ok' : '-> timed-out');

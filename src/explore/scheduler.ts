@@ -69,6 +69,9 @@ export function createScheduler({
   let lastAddress = -1;
   let lastWrites = -1;
   let repeats = 0;
+  // How often it has spun since the last write by anybody, and whether it chose to go on.
+  let spun = 0;
+  let spunWrites = -1;
   let stays = false;
 
   function hand(thread: number): void {
@@ -93,23 +96,23 @@ export function createScheduler({
   // ---- spinning
 
   function spins(operation: number, address: number): boolean {
-    let same = c[K.WRITES] === lastWrites;
-    lastWrites = c[K.WRITES] as number;
-    if (operation !== PAUSE) {
-      same &&= operation === lastOperation && address === lastAddress;
-      lastOperation = operation;
-      lastAddress = address;
-    }
-    if (same) repeats++;
-    else {
-      repeats = 0;
-      stays = false;
-    }
-    return operation === PAUSE || (repeats >= 2 && (operation === LOAD || operation === COMPARE_EXCHANGE));
+    const writes = c[K.WRITES] as number;
+    if (operation === PAUSE) return true;
+    if (writes === lastWrites && operation === lastOperation && address === lastAddress) repeats++;
+    else repeats = 0;
+    lastWrites = writes;
+    lastOperation = operation;
+    lastAddress = address;
+    return repeats >= 2 && (operation === LOAD || operation === COMPARE_EXCHANGE);
   }
 
   function spin(): void {
-    const endless = repeats > (c[K.SPIN_LIMIT] as number);
+    if (spunWrites !== c[K.WRITES]) {
+      spunWrites = c[K.WRITES] as number;
+      spun = 0;
+      stays = false;
+    }
+    const endless = ++spun > (c[K.SPIN_LIMIT] as number);
     if (stays) {
       // It stayed by choice, and for ever: nothing that the schedules in which it did not stay lack.
       if (endless) prune();
@@ -120,6 +123,7 @@ export function createScheduler({
       if (endless) idle();
       return;
     }
+    search.demote(self);
     c[K.SCRATCH + count] = self;
     const chosen = c[K.SCRATCH + choices.decide(K.YIELD, count + 1)] as number;
     if (chosen === self) {
@@ -127,7 +131,6 @@ export function createScheduler({
       return;
     }
     c[K.YIELDED + self] = 1;
-    search.demote(self);
     choices.event(`T${self} spins`);
     choices.give(chosen);
     hand(chosen);
@@ -135,7 +138,7 @@ export function createScheduler({
 
   // Whoever can run spins: time passes, and they take turns.
   function idle(): void {
-    repeats = 0;
+    spun = 0;
     if (!choices.passTime()) f[K.F_CLOCK]! += 1;
     let found = false;
     for (let k = 0; k < n; k++) {
@@ -263,7 +266,7 @@ export function createScheduler({
       lastAddress = -1;
       lastWrites = -1;
       repeats = 0;
-      stays = false;
+      spunWrites = -1;
       c[K.STATE + self] = K.READY;
       c[K.INSIDE + self] = 1;
     },
