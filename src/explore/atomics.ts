@@ -3,6 +3,7 @@
 
 import { COMPARE_EXCHANGE, LOAD, NOTIFY, OPERATION_NAMES, PAUSE, STORE, WAIT } from './operations.js';
 import { QUEUED, READ, type Scheduler, WRITTEN } from './scheduler.js';
+import { showWord } from './virtual.js';
 
 type View = Int32Array | BigInt64Array;
 type Value = number | bigint;
@@ -143,8 +144,9 @@ export function notifyAt(realm: Realm, address: number, bytes: number, count: nu
 
 /** An operation's values as a trace shows them. */
 export function operands(operation: number, value: unknown, a: unknown, b: unknown): string {
-  if (operation === LOAD) return `-> ${value}`;
-  if (operation === STORE) return `= ${a}`;
-  if (operation !== COMPARE_EXCHANGE) return `${a} (was ${value})`;
-  return value === a ? `${a} => ${b}` : `${a} => ${b} fails, it is ${value}`;
+  if (operation === LOAD) return `-> ${showWord(value)}`;
+  if (operation === STORE) return `= ${showWord(a)}`;
+  if (operation !== COMPARE_EXCHANGE) return `${showWord(a)} (was ${showWord(value)})`;
+  const change = `${showWord(a)} => ${showWord(b)}`;
+  return value === a ? change : `${change} fails, it is ${showWord(value)}`;
 }

@@ -156,8 +156,6 @@ export interface Control {
   readonly memory: SharedArrayBuffer;
   readonly c: Int32Array;
   readonly f: Float64Array;
-  /** Identities of the explored threads. */
-  readonly identities: BigInt64Array;
   /** The decisions of this schedule; one array each, all of the same length. */
   readonly kinds: Int32Array;
   readonly ticks: Int32Array;
@@ -172,15 +170,13 @@ const STACKS = 8;
 const align8 = (bytes: number): number => Math.ceil(bytes / 8) * 8;
 
 export function controlBytes(stackSize: number): number {
-  return align8(words * 4) + FLOATS * 8 + MAX_THREADS * 8 + STACKS * stackSize * 4;
+  return align8(words * 4) + FLOATS * 8 + STACKS * stackSize * 4;
 }
 
 export function controlOf(memory: SharedArrayBuffer, stackSize: number): Control {
   let at = align8(words * 4);
   const f = new Float64Array(memory, at, FLOATS);
   at += FLOATS * 8;
-  const identities = new BigInt64Array(memory, at, MAX_THREADS);
-  at += MAX_THREADS * 8;
   const stack = (): Int32Array => {
     const array = new Int32Array(memory, at, stackSize);
     at += stackSize * 4;
@@ -190,7 +186,6 @@ export function controlOf(memory: SharedArrayBuffer, stackSize: number): Control
     memory,
     c: new Int32Array(memory, 0, words),
     f,
-    identities,
     kinds: stack(),
     ticks: stack(),
     choices: stack(),

@@ -38,7 +38,7 @@ export interface ExploreContext {
   killed(index: number): boolean;
   /** As `Atomics.pause` where there is none: this thread can do nothing useful now. */
   pause(): void;
-  /** An identity (as of the library's threads) that is no thread of this process and dead in every schedule. */
+  /** What the library takes for the identity of a thread that is dead in every schedule. */
   readonly ghost: bigint;
   /** Puts a line into the trace. */
   log(...values: readonly unknown[]): void;

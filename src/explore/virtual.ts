@@ -1,5 +1,5 @@
 // What explored code sees of time, chance and other threads: a virtual clock that the scheduler moves, seeded random numbers, and
-// threads that are dead exactly when the schedule has killed them.
+// threads that have the same identities in every run and are dead exactly when the schedule has killed them.
 
 import type { Assembler } from '../core.js';
 import * as K from './control.js';
@@ -8,8 +8,31 @@ import type { Instrumentable } from './types.js';
 /** What the virtual clock shows when a schedule begins, in ms. */
 const EPOCH = 1_000_000;
 
-/** An identity of the library's form whose thread is dead: no process has a thread 4194303 that started with the machine. */
-export const GHOST = (1n << 22n) | 0x3fffffn;
+// Identities have the form of real ones: the start time above 22 bits, equal in its upper part among threads that were
+// started together. They are the same in every run, so that traces are, and whatever depends on their order.
+const TID_BITS = 22n;
+const STARTED = 0x100000n;
+const FLAG_BITS = 60n;
+
+/** What the library takes for the identity of the explored thread. */
+export const identityOf = (thread: number): bigint => ((STARTED + BigInt(thread)) << TID_BITS) | BigInt(thread + 1);
+
+/** The identity of no thread, dead in every schedule. */
+export const GHOST = identityOf(K.MAX_THREADS);
+
+/** A word as a trace shows it: where it is an identity, negated or with flags in its highest bits, by the thread's name. */
+export function showWord(word: unknown): string {
+  if (typeof word !== 'bigint' || word === 0n) return String(word);
+  for (let thread = 0; thread <= K.MAX_THREADS; thread++) {
+    const name = thread === K.MAX_THREADS ? 'ghost' : `T${thread}`;
+    const identity = identityOf(thread);
+    if (word === -identity) return `-${name}`;
+    const flags = BigInt.asUintN(64, word) ^ identity;
+    if (BigInt.asUintN(Number(FLAG_BITS), flags) !== 0n) continue;
+    return flags === 0n ? name : `${name}|0x${(flags >> FLAG_BITS).toString(16)}<<60`;
+  }
+  return String(word);
+}
 
 export interface Virtual {
   /** Random numbers start anew. */
@@ -49,15 +72,20 @@ export function createVirtual(
     },
     instrument({ host, assembler: place }) {
       const { now, liveness } = host;
-      Object.assign(host, {
+      const overrides = {
         now: () => (running() ? clock() : now()),
+        identity: () => identityOf(self),
         liveness(identity: bigint, own: bigint) {
-          if (identity === GHOST && running()) return 'dead';
-          const known = running() ? control()?.identities.indexOf(identity) : undefined;
-          if (known !== undefined && known >= 0) return observe(known) ? 'dead' : 'alive';
+          if (identity === GHOST) return 'dead';
+          for (let thread = 0; thread < K.MAX_THREADS; thread++) {
+            if (identity === identityOf(thread)) return running() && observe(thread) ? 'dead' : 'alive';
+          }
           return liveness(identity, own);
         },
-      });
+      };
+      Object.assign(host, overrides);
+      // A getter on the host itself.
+      Object.defineProperty(host, 'threadId', { value: self + 1 });
       place.instantiate = assembler.instantiate;
     },
   };

@@ -102,8 +102,6 @@ async function prepare({ control: shared, stackSize, marks, memory: given }: Pre
   const own = K.controlOf(shared, stackSize);
   const { c } = own;
   control = own;
-  own.identities[index] = core.host.identity();
-
   const made = contextOn(memory, c[K.THREADS] as number);
   realm.buffer = made.buffer;
   (made as { state: unknown }).state = await program.prepare?.(made);

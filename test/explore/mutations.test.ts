@@ -1,0 +1,47 @@
+// Bugs planted in the built library are found, each by the protocol it concerns. That the unchanged library passes:
+// protocols.test.ts, and npm run explore.
+
+import { explore } from 'coexist/explore';
+import { describe, expect, test } from 'vitest';
+import { type Mutation, mutate, plant } from '../../workers/explore-mutant.js';
+import { mutations } from '../../workers/explore-mutations.js';
+import { moduleOf, type Protocol, protocols } from '../../workers/explore-protocols.js';
+
+const ROOT = new URL('../../', import.meta.url);
+const BUILD = new URL('build/workers/', ROOT);
+
+function search({ protocol, threads, maxPreemptions, kills }: Mutation, core: string, replay?: string) {
+  const chosen = protocols.find(({ name }) => name === protocol) as Protocol;
+  return explore({
+    module: moduleOf(chosen, BUILD),
+    data: { core, backend: 'twin', threads },
+    maxPreemptions,
+    kills,
+    timeouts: chosen.timeouts,
+    replay,
+  });
+}
+
+test('there are at least twelve', () => {
+  expect(mutations.length).toBeGreaterThanOrEqual(12);
+  expect(new Set(mutations.map(({ name }) => name)).size).toBe(mutations.length);
+});
+
+describe.each(mutations)('$name', (mutation) => {
+  test('is found, with a trace, and replays', async () => {
+    const mutant = plant(mutation, ROOT);
+    const { failure, trace } = await search(mutation, mutant);
+    expect(`${failure?.kind}: ${failure?.error.message}`).toContain(mutation.finds);
+    expect(trace.length).toBeGreaterThan(0);
+    const again = await search(mutation, mutant, failure?.schedule);
+    expect(again.failure?.error.message).toBe(failure?.error.message);
+    expect(again.trace).toEqual(trace);
+  });
+});
+
+test('a mutation is planted in one place or not at all', () => {
+  const mutation = { ...(mutations[0] as Mutation), find: 'a(b, c);', replace: 'a(c, b); d(b);' };
+  expect(mutate('x; a12( b3,\n  c ); y;', mutation)).toBe('x; a12(c, b3); d(b3);\ny;');
+  expect(() => mutate('a(b, c); a(b, c);', mutation)).toThrow('found 2 times');
+  expect(() => mutate('a(b, b);', mutation)).toThrow('found 0 times');
+});
