@@ -4,6 +4,7 @@ import { aggregate } from './aggregate.js';
 import { claim } from './claim.js';
 import { condvar } from './condvar.js';
 import { counter } from './counter.js';
+import { explorer } from './explore.js';
 import { importing } from './import.js';
 import type { Topic } from './kit.js';
 import { mutex } from './mutex.js';
@@ -23,4 +24,5 @@ export const topics: Readonly<Record<string, Topic>> = {
   once,
   condvar,
   semaphore,
+  explore: explorer,
 };

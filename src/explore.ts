@@ -1,6 +1,6 @@
 // coexist/explore: a deterministic schedule explorer for code that shares memory between threads.
 
-export { describe } from './explore/describe.js';
+export { explain } from './explore/explain.js';
 export { explore } from './explore/explore.js';
 export type {
   AddressFunction,

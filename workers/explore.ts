@@ -3,7 +3,7 @@
 
 import process from 'node:process';
 import { parseArgs } from 'node:util';
-import { describe, type ExploreProgress, type ExploreResult, explore } from 'coexist/explore';
+import { type ExploreProgress, type ExploreResult, explain, explore } from 'coexist/explore';
 import {
   BACKENDS,
   type Backend,
@@ -22,6 +22,7 @@ const HELP = `usage: npm run explore [-- protocol...] [-- options]
   --ms N             at most so many ms for each line of the table (default 600000)
   --short            only what npm test runs
   --threads N --preemptions N --kills N   this reach instead of the usual ones
+  --core URL         another build of the library
   --replay SCHEDULE  runs one schedule of one protocol, backend and number of threads, and prints its trace
 protocols:
 ${protocols.map(({ name, about }) => `  ${name.padEnd(16)} ${about}`).join('\n')}`;
@@ -46,6 +47,7 @@ function parse() {
       threads: { type: 'string' },
       preemptions: { type: 'string' },
       kills: { type: 'string' },
+      core: { type: 'string' },
       replay: { type: 'string' },
     },
   });
@@ -70,6 +72,7 @@ function parse() {
     reach: own
       ? [{ threads: number('threads', 2), maxPreemptions: number('preemptions', 2), kills: number('kills', 0) }]
       : undefined,
+    core: values.core ?? CORE.href,
     replay: values.replay,
   };
 }
@@ -78,10 +81,10 @@ type Given = ReturnType<typeof parse>;
 
 function run(protocol: Protocol, backend: Backend, reach: Reach, given: Given): Promise<ExploreResult> {
   const { threads, maxPreemptions, kills, random } = reach;
-  const { seed, ms, replay } = given;
+  const { seed, ms, core, replay } = given;
   return explore({
     module: moduleOf(protocol, BUILD),
-    data: { core: CORE.href, backend, threads, kills, variant: protocol.variant },
+    data: { core, backend, threads, kills, variant: protocol.variant },
     maxPreemptions,
     kills,
     seed,
@@ -133,8 +136,12 @@ async function main(given: Given): Promise<void> {
         const result = await run(protocol, backend, reach, given);
         schedules += result.allSchedules;
         print(rowText({ ...reach, protocol: protocol.name, backend, result }));
-        if (result.failure !== undefined || replay !== undefined) print(describe(result));
-        if (result.failure !== undefined) failed++;
+        if (result.failure !== undefined || replay !== undefined) print(explain(result));
+        if (result.failure === undefined) continue;
+        failed++;
+        const { schedule } = result.failure;
+        const again = `${protocol.name} --backend ${backend} --threads ${reach.threads} --replay ${schedule}`;
+        print(`run it again: npm run explore -- ${again}`);
       }
     }
   }

@@ -26,7 +26,7 @@ interface Session {
  * instruction of this library's wasm, on the explored memory. Memory is sequentially consistent. The source of the idea:
  * CHESS (Musuvathi and Qadeer, 2007), PCT (Burckhardt et al., 2010), loom, shuttle.
  * @throws (rejects) COEXIST_EINVAL for bad options, COEXIST_EABORTED, or what the program threw before any schedule ran
- * @since 0.2.0
+ * @since 0.1.0
  */
 export async function explore(options: ExploreOptions): Promise<ExploreResult> {
   const plan = planOf(options);

@@ -221,9 +221,9 @@ export function createScheduler({
 
     done(address, bytes, effect) {
       conflicts.note(address, bytes, self, effect !== READ);
+      if (effect === WRITTEN || c[K.REDUCE] === 0 || c[K.MODE] === K.REPLAY) c[K.DIRTY + self] = 1;
       if (effect === WRITTEN) {
         c[K.WRITES]!++;
-        c[K.DIRTY + self] = 1;
         for (let k = 0; k < n; k++) c[K.YIELDED + k] = 0;
       }
       invariant?.();

@@ -129,7 +129,7 @@ export interface ExploreOptions
    * `both`: first the one, then the other.
    */
   readonly mode?: 'exhaustive' | 'random' | 'both' | undefined;
-  /** Offer preemptions only before operations on shared addresses. Default true. */
+  /** Offer preemptions only before operations on shared addresses, and kills only after writes. Default true. */
   readonly reduce?: boolean | undefined;
   /** How many times a thread may look at an unchanged word before that counts as endless. Default 100. */
   readonly spin?: number | undefined;

@@ -1,6 +1,6 @@
 // What is given to explore() is checked before a thread is started; what the program throws before a schedule rejects.
 
-import { type ExploreContext, type ExploreOptions, explore, describe as show } from 'coexist/explore';
+import { type ExploreContext, type ExploreOptions, explain, explore } from 'coexist/explore';
 import { describe, expect, test } from 'vitest';
 import { lostUpdate, twice } from './toys.js';
 
@@ -190,11 +190,11 @@ test('a trace has a line for each operation, with names, values, and what the sc
     'T1  wait flag 5 -> not-equal, it is 1',
     'T1  notify flag -> 0 woken',
   ]);
-  const text = show(result);
+  const text = explain(result);
   expect(text).toContain('after in T1: the check at the end of the schedule returned false');
   expect(text).toContain('  T1  compareExchange flag 0 => 1\n');
   expect(text).toContain(`replay: "${result.failure?.schedule}"`);
   const passed = await explore({ ...program, replay: 'x1:' });
   expect(passed.failure).toBeUndefined();
-  expect(show(passed)).toContain('  T0  add sum 5 (was 0)\n');
+  expect(explain(passed)).toContain('  T0  add sum 5 (was 0)\n');
 });

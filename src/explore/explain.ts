@@ -4,9 +4,9 @@ import type { ExploreResult } from './types.js';
 
 /**
  * The result in a few lines: what was run, and for a failure its error, its trace and how to replay it.
- * @since 0.2.0
+ * @since 0.1.0
  */
-export function describe(result: ExploreResult): string {
+export function explain(result: ExploreResult): string {
   const { failure, trace, schedules, allSchedules, allOperations, preemptions, complete, exhausted, seed } = result;
   const reach = complete
     ? 'every schedule'
