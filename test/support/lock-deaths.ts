@@ -1,7 +1,6 @@
 // Kills the owner of a lock while others wait for it, under a virtual clock: the waiters sleep (workers/lock-waiter.ts) until the
 // test lets time pass, which it does only once the death can be seen in /proc. What each waiter is told, and when, comes back.
 
-import { readFileSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import type { ActorContext } from '../../workers/actor.js';
 import {
@@ -18,6 +17,7 @@ import {
 import { Actor, until } from './actor.js';
 import { copyUrl } from './copies.js';
 import { deaths, SMALL_HEAP } from './deaths.js';
+import { livesInProc } from './threads.js';
 
 export const KINDS: readonly Kind[] = [
   'mutex',
@@ -41,6 +41,12 @@ export type LockForm = Job['form'];
 
 /** Shared memory for one of each kind of lock; wasm memory, so that both backends can work on it. */
 export const lockMemory = (): WebAssembly.Memory => new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true });
+
+/** A job, and the waiter that has it. */
+export interface Posted {
+  readonly id: number;
+  readonly index: number;
+}
 
 /** Threads that wait for locks, and the clock that they live by. Used for many cases, one after the other. */
 export class Waiters {
@@ -82,20 +88,15 @@ export class Waiters {
   }
 
   /** Gives the job to the waiter of this index. */
-  post(index: number, job: Omit<Job, 'id'>): { id: number; index: number } {
+  post(index: number, job: Omit<Job, 'id'>): Posted {
     const id = ++this.#lastId;
     Atomics.store(this.#clock, processed(index), -1);
     this.#workers[index]?.postMessage({ id, ...job } satisfies Job);
     return { id, index };
   }
 
-  /** Ends one of the threads, and puts nobody in its place. */
-  async kill(index: number): Promise<void> {
-    await this.#workers[index]?.terminate();
-  }
-
   /** Waits until every one of these jobs is asleep. */
-  asleep(jobs: readonly { id: number; index: number }[]): Promise<void> {
+  asleep(jobs: readonly Posted[]): Promise<void> {
     return until('every waiter is asleep', () =>
       jobs.every(({ index }) => {
         const expected = jobs.filter((job) => job.index === index).length;
@@ -105,23 +106,23 @@ export class Waiters {
   }
 
   /**
-   * Lets time pass until all jobs have ended, in small steps, each only when everybody has done what was due. From the first
-   * answer on the clock goes on only where wake-ups alone bring no progress.
+   * Lets time pass until so many of the jobs have ended, or for so many virtual ms, in small steps, each only when everybody has done
+   * what was due. From the first answer on the clock goes on only where wake-ups alone bring no progress.
    */
-  async pass(jobs: readonly { id: number; index: number }[]): Promise<Told[]> {
-    const begun = this.now;
-    const open = () => jobs.filter(({ id }) => !this.#answers.has(id));
-    while (open().length > 0 && this.now - begun < END_MS) {
-      const before = open().length;
-      if (before < jobs.length) await within(PATIENCE_MS, () => open().length < before);
-      if (open().length < before) continue;
+  async pass(jobs: readonly Posted[], enough: number = jobs.length, ms?: number): Promise<Told[]> {
+    const end = this.now + (ms ?? END_MS);
+    const ended = () => jobs.flatMap(({ id }) => this.#answers.get(id) ?? []);
+    while (this.now < end && (ended().length < enough || ms !== undefined)) {
+      const before = ended().length;
+      if (before > 0 && ms === undefined) await within(PATIENCE_MS, () => ended().length > before);
+      if (ended().length > before) continue;
       Atomics.add(this.#clock, NOW, STEP_MS);
-      await until('what was due is done', () => open().every(({ index }) => this.#isQuiet(index)));
+      await until('what was due is done', () =>
+        jobs.every(({ id, index }) => this.#answers.has(id) || this.#isQuiet(index)),
+      );
     }
-    const answers = jobs.map(({ id }) => this.#answers.get(id));
-    if (answers.includes(undefined))
-      throw new Error(`${open().length} of ${jobs.length} wait after ${END_MS} virtual ms`);
-    return answers as Told[];
+    if (ended().length >= enough) return ended();
+    throw new Error(`${ended().length} of ${jobs.length} have ended after ${ms ?? END_MS} virtual ms`);
   }
 
   #isQuiet(index: number): boolean {
@@ -216,18 +217,6 @@ export class Owner {
   }
 }
 
-/** What /proc says of a thread, looked up anew here as docs/ABI.md, clause 17 says. */
-function livesInProc(identity: bigint): boolean {
-  try {
-    const stat = readFileSync(`/proc/self/task/${identity & ((1n << 22n) - 1n)}/stat`, 'utf8');
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    const ended = fields[0] === 'Z' || fields[0] === 'X' || (Number(fields[6]) & 4) !== 0;
-    return !ended && BigInt(fields[19] as string) === identity >> 22n;
-  } catch {
-    return false;
-  }
-}
-
 export interface Case {
   readonly kind: Kind;
   readonly form: LockForm;
@@ -245,7 +234,7 @@ export async function ownerDies(
   { env = process.env, repair = true }: { env?: NodeJS.ProcessEnv; repair?: boolean } = {},
 ): Promise<Told[][]> {
   const owner = await Owner.start(way, env);
-  const posted: { id: number; index: number }[][] = [];
+  const posted: Posted[][] = [];
   const memories = cases.map(() => lockMemory());
   const parties = ({ waiters }: Case): number => waiters.length + 1;
   const wait = (one: Case, k: number): void => {

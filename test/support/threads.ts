@@ -46,3 +46,15 @@ export async function kill(actor: Actor): Promise<bigint> {
   await until(`thread ${tid} is gone`, () => !existsSync(`/proc/self/task/${tid}`));
   return identity;
 }
+
+/** What /proc says of a thread, looked up anew here as docs/ABI.md, clause 17 says. */
+export function livesInProc(identity: bigint): boolean {
+  try {
+    const stat = readFileSync(`/proc/self/task/${identity & ((1n << 22n) - 1n)}/stat`, 'utf8');
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    const ended = fields[0] === 'Z' || fields[0] === 'X' || (Number(fields[6]) & 4) !== 0;
+    return !ended && BigInt(fields[19] as string) === identity >> 22n;
+  } catch {
+    return false;
+  }
+}
