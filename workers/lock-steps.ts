@@ -1,0 +1,382 @@
+// The operations that lock-stepper.ts cuts: what was there before, what the others do while the thread sleeps, and what a thread that
+// was cut must still be able to do. Others are played by hand, in the words of docs/ABI.md.
+
+import type * as core from '../src/core.js';
+import { LAYOUT, PERMITS } from './lock-plan.js';
+
+const W = 1n << 62n;
+const MASK = W - 1n;
+const ROW = 64; // the first row of holders
+const { mutex: M, condvar: C, once: O, rwlock: R, semaphore: S, barrier: B } = LAYOUT;
+
+export interface StepRequest {
+  readonly operation: string;
+  readonly memory: SharedArrayBuffer;
+  /** Identity of a thread that lives, which the others are. */
+  readonly other: bigint;
+  /** Which atomic operation, from 1; 0 stops nowhere and counts. */
+  readonly step: number;
+  readonly position: 'before' | 'after';
+  /** The vm's timeout, in ms. */
+  readonly timeout: number;
+  /** Whether the thread goes on with the lock, and looks whether all is well. */
+  readonly goOn: boolean;
+}
+
+export interface StepResult {
+  readonly steps: number;
+  /** Whether the vm timed out where it should. */
+  readonly stopped: boolean;
+  /** Code of what the operation threw by itself. */
+  readonly error: string;
+  readonly self: bigint;
+  /** What the thread could not do after the cut. */
+  readonly wrong: readonly string[];
+}
+
+export interface Stage {
+  readonly lib: typeof core;
+  readonly other: bigint;
+  readonly dead: bigint;
+  readonly mutex: core.Mutex;
+  readonly condvar: core.Condvar;
+  readonly once: core.Once;
+  readonly rwlock: core.RwLock;
+  readonly semaphore: core.Semaphore;
+  readonly barrier: core.Barrier;
+  load(offset: number): number;
+  store(offset: number, value: number): void;
+  long(offset: number): bigint;
+  storeLong(offset: number, value: bigint): void;
+}
+
+export interface Run {
+  run(): unknown;
+  /** What another thread does at the first sleep. */
+  asleep?: () => void;
+  /** In the thread that was cut: what it can still do; says what went wrong. */
+  goOn(self: bigint): string[];
+}
+
+type Play = (stage: Stage) => Run;
+
+function codeOf(run: () => unknown): string {
+  try {
+    run();
+    return 'ok';
+  } catch (error) {
+    return String((error as core.CoexistError).code ?? error);
+  }
+}
+
+const check = (wrong: string[], what: string, found: unknown, ...expected: unknown[]): void => {
+  if (!expected.includes(found)) wrong.push(`${what}: ${found}, expected ${expected.join(' or ')}`);
+};
+
+// A mutex that the thread holds without a guard can be released without one; one that it does not hold is as it was.
+function mutexGoesOn({ mutex, long, storeLong, other }: Stage, self: bigint): string[] {
+  const wrong: string[] = [];
+  const owner = long(M) & MASK;
+  if (owner === self) {
+    check(
+      wrong,
+      'lock by the owner',
+      codeOf(() => mutex.lock({ timeout: 0 })),
+      'COEXIST_EDEADLK',
+    );
+    check(
+      wrong,
+      'unlock by the owner',
+      codeOf(() => mutex.unlock()),
+      'ok',
+    );
+  } else {
+    check(
+      wrong,
+      'unlock by another',
+      codeOf(() => mutex.unlock()),
+      'COEXIST_ENOTOWNER',
+    );
+    if (owner === other) storeLong(M, 0n);
+  }
+  const expected = long(M) === -(1n << 63n) ? 'COEXIST_ENOTRECOVERABLE' : 'ok';
+  check(
+    wrong,
+    'lock afterwards',
+    codeOf(() => mutex.tryLock()?.unlock()),
+    expected,
+  );
+  return wrong;
+}
+
+// A cut may leave a hold behind, which lasts until the thread ends; it never makes a second one beside another's.
+function rwlockGoesOn({ rwlock, long, storeLong, load, other }: Stage, self: bigint): string[] {
+  const wrong: string[] = [];
+  const owner = long(R) & MASK;
+  const othersRead = long(R + ROW) === other && load(R + ROW + 8) > 0;
+  if (owner === other) {
+    check(wrong, 'tryWrite beside a writer', rwlock.tryWrite(), undefined);
+    storeLong(R, 0n);
+  } else if (owner === self) {
+    check(wrong, 'tryRead while it writes', rwlock.tryRead(), undefined);
+    return wrong;
+  }
+  if (othersRead) check(wrong, 'tryWrite beside a reader', rwlock.tryWrite(), undefined);
+  const reading = rwlock.tryRead();
+  check(wrong, 'tryRead', reading?.mode, 'read', 'write');
+  if (reading?.ownerDied) reading.markConsistent();
+  reading?.unlock();
+  return wrong;
+}
+
+// Permits may be missing until the thread ends, and never are too many.
+function semaphoreGoesOn({ semaphore, load, long, store, storeLong, other }: Stage): string[] {
+  const wrong: string[] = [];
+  const free = (): void => {
+    if (long(S + ROW) !== other) return;
+    store(S + ROW + 8, 0);
+    storeLong(S + ROW, 0n);
+  };
+  free();
+  // The first look takes from the dead what they held.
+  semaphore.tryAcquire()?.release();
+  const available = semaphore.available();
+  if (available < 0 || available > PERMITS) wrong.push(`${available} permits are available`);
+  if (available > 0) {
+    check(
+      wrong,
+      'acquire',
+      codeOf(() => semaphore.acquire({ permits: available, timeout: 0 }).release()),
+      'ok',
+    );
+  }
+  check(wrong, 'permits afterwards', semaphore.available(), available);
+  check(wrong, 'the inner lock', long(S), 0n);
+  check(wrong, 'the waiters', load(S + 32), 0, 1);
+  return wrong;
+}
+
+function barrierGoesOn({ barrier, long, load }: Stage, self: bigint): string[] {
+  const wrong: string[] = [];
+  check(
+    wrong,
+    'leave',
+    codeOf(() => barrier.leave()),
+    'ok',
+  );
+  for (let row = B + ROW; row < B + ROW + 64; row += 16) {
+    if (long(row) === self) wrong.push(`a row is left, with count ${load(row + 8)}`);
+  }
+  check(
+    wrong,
+    'join',
+    codeOf(() => barrier.join()),
+    'ok',
+  );
+  check(
+    wrong,
+    'leave again',
+    codeOf(() => barrier.leave()),
+    'ok',
+  );
+  check(wrong, 'the inner lock', long(B), 0n);
+  return wrong;
+}
+
+function onceGoesOn({ once, long, storeLong, other }: Stage, self: bigint): string[] {
+  const wrong: string[] = [];
+  const owner = long(O) & MASK;
+  if (owner === other) storeLong(O, 0n);
+  const done = once.isCompleted();
+  const code = codeOf(() => once.call(() => {}, { timeout: 0 }));
+  check(wrong, 'call', code, !done && owner === self ? 'COEXIST_EDEADLK' : 'ok');
+  return wrong;
+}
+
+function condvarGoesOn(stage: Stage, self: bigint): string[] {
+  const { condvar, load } = stage;
+  const wrong: string[] = [];
+  check(
+    wrong,
+    'notifyAll',
+    codeOf(() => condvar.notifyAll()),
+    'ok',
+  );
+  check(wrong, 'waiters', load(C + 4), 0, 1);
+  return [...wrong, ...mutexGoesOn(stage, self)];
+}
+
+const onMutex =
+  (play: (stage: Stage) => Omit<Run, 'goOn'>): Play =>
+  (stage) => ({ ...play(stage), goOn: (self) => mutexGoesOn(stage, self) });
+const onRwlock =
+  (play: (stage: Stage) => Omit<Run, 'goOn'>): Play =>
+  (stage) => ({ ...play(stage), goOn: (self) => rwlockGoesOn(stage, self) });
+const onSemaphore =
+  (play: (stage: Stage) => Omit<Run, 'goOn'>): Play =>
+  (stage) => ({ ...play(stage), goOn: () => semaphoreGoesOn(stage) });
+const onBarrier =
+  (play: (stage: Stage) => Omit<Run, 'goOn'>): Play =>
+  (stage) => ({ ...play(stage), goOn: (self) => barrierGoesOn(stage, self) });
+const onOnce =
+  (play: (stage: Stage) => Omit<Run, 'goOn'>): Play =>
+  (stage) => ({ ...play(stage), goOn: (self) => onceGoesOn(stage, self) });
+const onCondvar =
+  (play: (stage: Stage) => Omit<Run, 'goOn'>): Play =>
+  (stage) => ({ ...play(stage), goOn: (self) => condvarGoesOn(stage, self) });
+
+/** A row of holders by hand. */
+function plantRow({ store, storeLong }: Stage, base: number, identity: bigint, count: number, phase = 0): void {
+  storeLong(base + ROW, identity);
+  store(base + ROW + 8, count);
+  store(base + ROW + 12, phase);
+  store(base + 16, 1);
+}
+
+/** Takes a mutex over from a dead owner. */
+function adopt({ mutex, storeLong, dead }: Stage): core.MutexGuard {
+  storeLong(M, dead);
+  return mutex.lock();
+}
+
+export const PLAYS = {
+  lock: onMutex(({ mutex }) => ({ run: () => mutex.lock() })),
+  unlock: onMutex(({ mutex }) => {
+    const guard = mutex.lock();
+    return { run: () => guard.unlock() };
+  }),
+  'unlock with waiters': onMutex(({ mutex, long, storeLong }) => {
+    const guard = mutex.lock();
+    storeLong(M, long(M) | W);
+    return { run: () => guard.unlock() };
+  }),
+  'contended lock': onMutex(({ mutex, storeLong, other }) => {
+    storeLong(M, other);
+    return { run: () => mutex.lock(), asleep: () => storeLong(M, 0n) };
+  }),
+  'lock given up': onMutex(({ mutex, storeLong, other }) => {
+    storeLong(M, other);
+    return { run: () => mutex.lock({ timeout: 20 }) };
+  }),
+  'lock of a dead owner': onMutex(({ mutex, storeLong, dead }) => {
+    storeLong(M, dead);
+    return { run: () => mutex.lock() };
+  }),
+  'mark consistent': onMutex((stage) => {
+    const guard = adopt(stage);
+    return { run: () => guard.markConsistent() };
+  }),
+  'unlock, not consistent': onMutex((stage) => {
+    const guard = adopt(stage);
+    return { run: () => guard.unlock() };
+  }),
+
+  read: onRwlock(({ rwlock }) => ({ run: () => rwlock.read() })),
+  'read in the row of a dead reader': onRwlock((stage) => {
+    plantRow(stage, R, stage.dead, 1);
+    return { run: () => stage.rwlock.read() };
+  }),
+  'read unlock': onRwlock(({ rwlock }) => {
+    const guard = rwlock.read();
+    return { run: () => guard.unlock() };
+  }),
+  'read unlock with a writer waiting': onRwlock(({ rwlock, storeLong, other }) => {
+    const guard = rwlock.read();
+    storeLong(R, other);
+    return { run: () => guard.unlock() };
+  }),
+  'read beside a writer': onRwlock(({ rwlock, storeLong, other }) => {
+    storeLong(R, other);
+    return { run: () => rwlock.read(), asleep: () => storeLong(R, 0n) };
+  }),
+  'read after a dead writer': onRwlock(({ rwlock, storeLong, dead }) => {
+    storeLong(R, dead);
+    return { run: () => rwlock.read() };
+  }),
+  write: onRwlock(({ rwlock }) => ({ run: () => rwlock.write() })),
+  'write unlock': onRwlock(({ rwlock, long, storeLong }) => {
+    const guard = rwlock.write();
+    storeLong(R, long(R) | W);
+    return { run: () => guard.unlock() };
+  }),
+  'write beside a reader': onRwlock((stage) => {
+    plantRow(stage, R, stage.other, 1);
+    return { run: () => stage.rwlock.write(), asleep: () => stage.store(R + ROW + 8, 0) };
+  }),
+  'write given up': onRwlock((stage) => {
+    plantRow(stage, R, stage.other, 1);
+    return { run: () => stage.rwlock.write({ timeout: 20 }) };
+  }),
+  'write after a dead reader': onRwlock((stage) => {
+    plantRow(stage, R, stage.dead, 1);
+    return { run: () => stage.rwlock.write() };
+  }),
+
+  acquire: onSemaphore(({ semaphore }) => ({ run: () => semaphore.acquire() })),
+  'semaphore release': onSemaphore(({ semaphore, store }) => {
+    const guard = semaphore.acquire();
+    store(S + 32, 1);
+    return { run: () => guard.release() };
+  }),
+  forget: onSemaphore(({ semaphore }) => {
+    const guard = semaphore.acquire();
+    return { run: () => guard.forget() };
+  }),
+  'contended acquire': onSemaphore((stage) => {
+    plantRow(stage, S, stage.other, PERMITS);
+    const asleep = (): void => {
+      stage.store(S + ROW + 8, 0);
+      stage.storeLong(S + ROW, 0n);
+      stage.store(S + 28, stage.load(S + 28) + 1);
+      stage.store(S + 32, 0);
+    };
+    return { run: () => stage.semaphore.acquire(), asleep };
+  }),
+  'acquire given up': onSemaphore((stage) => {
+    plantRow(stage, S, stage.other, PERMITS);
+    return { run: () => stage.semaphore.acquire({ timeout: 20 }) };
+  }),
+  'acquire from the dead': onSemaphore((stage) => {
+    plantRow(stage, S, stage.dead, PERMITS);
+    return { run: () => stage.semaphore.acquire() };
+  }),
+
+  'barrier wait': onBarrier((stage) => {
+    const asleep = (): void => stage.store(B + 24, 1);
+    return { run: () => stage.barrier.wait(), asleep };
+  }),
+  'barrier last': onBarrier((stage) => {
+    plantRow(stage, B, stage.other, 1);
+    return { run: () => stage.barrier.wait() };
+  }),
+  'barrier given up': onBarrier(({ barrier }) => ({ run: () => barrier.wait({ timeout: 20 }) })),
+
+  once: onOnce(({ once }) => ({ run: () => once.call(() => {}) })),
+  'once beside another': onOnce(({ once, storeLong, other }) => {
+    storeLong(O, other);
+    return { run: () => once.call(() => {}), asleep: () => storeLong(O, -0x7fffffffn << 32n) };
+  }),
+  'once after a dead one': onOnce(({ once, storeLong, dead }) => {
+    storeLong(O, dead);
+    return { run: () => once.call(() => {}) };
+  }),
+
+  'condvar wait': onCondvar(({ mutex, condvar, load, store }) => {
+    const guard = mutex.lock();
+    const asleep = (): void => {
+      store(C + 8, load(C + 8) + 1);
+      store(C, load(C) + 1);
+    };
+    return { run: () => condvar.wait(guard), asleep };
+  }),
+  'condvar wait given up': onCondvar(({ mutex, condvar }) => {
+    const guard = mutex.lock();
+    return { run: () => condvar.wait(guard, { timeout: 20 }) };
+  }),
+  'condvar notify': onCondvar(({ condvar, store }) => {
+    store(C + 4, 1);
+    return { run: () => condvar.notify() };
+  }),
+} satisfies Record<string, Play>;
+
+export type Operation = keyof typeof PLAYS;
