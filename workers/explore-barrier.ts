@@ -3,8 +3,19 @@
 
 import type { CoexistError } from '../src/core.js';
 import type { ExploreContext } from '../src/explore.js';
-import { CELL, dataOf, done, libraryOf, outcome, prepareLocks, threadsOf, unlessOver } from './explore-locks.js';
+import {
+  CELL,
+  dataOf,
+  done,
+  libraryOf,
+  outcome,
+  prepareLocks,
+  setupLocks,
+  threadsOf,
+  unlessOver,
+} from './explore-locks.js';
 
+export const setup = setupLocks;
 export const prepare = prepareLocks;
 export const names = { owner: 0, 'owner high': 4, token: 8, 'holders used': 16, parties: 20, phase: 24, 'led 0': 3584 };
 

@@ -10,11 +10,13 @@ import {
   libraryOf,
   outcome,
   prepareLocks,
+  setupLocks,
   threadsOf,
   told,
   unlessOver,
 } from './explore-locks.js';
 
+export const setup = setupLocks;
 export const prepare = prepareLocks;
 export const names = {
   owner: 0,

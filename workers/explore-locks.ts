@@ -27,6 +27,12 @@ const TAKE_OVER_MS = 200;
 export const dataOf = (context: ExploreContext): LockData => context.data as LockData;
 export const libraryOf = (context: ExploreContext): typeof core => (context.state as LockState).lib;
 
+/** The wasm runs on wasm memory only: on any other, both backends would be the twin. */
+export function setupLocks(context: ExploreContext): SharedArrayBuffer | core.LockMemory {
+  if (dataOf(context).backend === 'twin') return context.memory;
+  return new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true });
+}
+
 export const prepareLocks = async (context: ExploreContext): Promise<LockState> => ({ lib: await loadCore(context) });
 
 export const threadsOf =

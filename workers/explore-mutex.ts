@@ -11,11 +11,13 @@ import {
   outcome,
   prepareLocks,
   section,
+  setupLocks,
   threadsOf,
   told,
   unlessOver,
 } from './explore-locks.js';
 
+export const setup = setupLocks;
 export const prepare = prepareLocks;
 export const names = { owner: 0, 'owner high': 4, token: 8, cell: 3584 };
 

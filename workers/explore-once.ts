@@ -11,11 +11,13 @@ import {
   libraryOf,
   outcome,
   prepareLocks,
+  setupLocks,
   threadsOf,
   told,
   unlessOver,
 } from './explore-locks.js';
 
+export const setup = setupLocks;
 export const prepare = prepareLocks;
 export const names = { state: 0, 'state high': 4, cell: 3584 };
 

@@ -3,6 +3,11 @@
 // never by an import), and give it a line below. `npm run explore -- NAME` then runs it far and `npm test` a little. To plant a bug that it must
 // find, add a line to explore-mutations.ts.
 
+import type { ExploreOptions } from '../src/explore.js';
+
+/** So far no reach takes as long. */
+const LONGEST_MS = 3_600_000;
+
 export interface Reach {
   readonly threads: number;
   readonly maxPreemptions: number;
@@ -19,6 +24,8 @@ export interface Protocol {
   readonly variant?: string | undefined;
   /** Not with kills: without the thread that was killed, the others wait for ever. */
   readonly noKills?: boolean | undefined;
+  /** Nothing of it is wasm. */
+  readonly noWasm?: boolean | undefined;
   /** A finite wait may also time out while others can run. Default: only when nobody can. */
   readonly timeouts?: 'idle' | 'any' | undefined;
   /** Other reaches than the usual ones. */
@@ -61,8 +68,14 @@ export const protocols: readonly Protocol[] = [
   ...lock('mutex', 'a section under a Mutex'),
   ...lock('rwlock', 'a writer and readers under an RwLock'),
   { name: 'rwlock-writers', module: 'rwlock', variant: 'writers', about: 'two writers and a reader' },
-  ...lock('once', 'calls of a Once'),
-  { name: 'once-throws', module: 'once', variant: 'throws', about: 'one initialiser throws, the others force' },
+  ...lock('once', 'calls of a Once').map((once) => ({ ...once, noWasm: true })),
+  {
+    name: 'once-throws',
+    module: 'once',
+    variant: 'throws',
+    about: 'one initialiser throws, the others force',
+    noWasm: true,
+  },
   ...lock('condvar', 'waiting for a condition that is announced to all'),
   { name: 'condvar-each', module: 'condvar', variant: 'each', about: 'one notification for each waiter' },
   { name: 'condvar-bare', module: 'condvar', variant: 'bare', about: 'wait() in a loop', noKills: true },
@@ -96,11 +109,31 @@ function lock(name: string, about: string): Protocol[] {
   ];
 }
 
+export const backendsOf = ({ noWasm }: Protocol): readonly Backend[] => (noWasm ? ['twin'] : BACKENDS);
+
 /** How far to go with a protocol. */
 export function reachesOf({ short, long, noKills }: Protocol, far: boolean): readonly Reach[] {
   const reaches = far ? (long ?? LONG) : (short ?? SHORT);
   return noKills ? reaches.filter(({ kills }) => kills === 0) : reaches;
 }
 
-/** The built module of a protocol. `build` is the URL of the folder build/workers. */
-export const moduleOf = ({ name, module }: Protocol, build: URL): URL => new URL(`explore-${module ?? name}.js`, build);
+/** What to give to explore(). `build` is the URL of the folder build/workers, `core` that of the library. */
+export function optionsOf(
+  protocol: Protocol,
+  backend: Backend,
+  reach: Reach,
+  build: URL,
+  core: string,
+): ExploreOptions {
+  const { name, module, variant, timeouts } = protocol;
+  const { threads, maxPreemptions, kills, random } = reach;
+  return {
+    module: new URL(`explore-${module ?? name}.js`, build),
+    data: { core, backend, threads, kills, variant },
+    maxPreemptions,
+    kills,
+    timeouts,
+    mode: random === undefined ? 'exhaustive' : 'random',
+    budget: { ms: LONGEST_MS, schedules: random ?? Number.MAX_SAFE_INTEGER },
+  };
+}

@@ -11,11 +11,13 @@ import {
   libraryOf,
   outcome,
   prepareLocks,
+  setupLocks,
   threadsOf,
   told,
   unlessOver,
 } from './explore-locks.js';
 
+export const setup = setupLocks;
 export const prepare = prepareLocks;
 export const names = { owner: 0, 'owner high': 4, token: 8, holders: 12, 'holders used': 16, cell: 3584 };
 

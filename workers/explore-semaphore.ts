@@ -11,10 +11,12 @@ import {
   outcome,
   prepareLocks,
   section,
+  setupLocks,
   threadsOf,
   unlessOver,
 } from './explore-locks.js';
 
+export const setup = setupLocks;
 export const prepare = prepareLocks;
 export const names = {
   owner: 0,

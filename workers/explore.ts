@@ -7,7 +7,8 @@ import { type ExploreProgress, type ExploreResult, explain, explore } from 'coex
 import {
   BACKENDS,
   type Backend,
-  moduleOf,
+  backendsOf,
+  optionsOf,
   type Protocol,
   protocols,
   type Reach,
@@ -80,19 +81,14 @@ function parse() {
 type Given = ReturnType<typeof parse>;
 
 function run(protocol: Protocol, backend: Backend, reach: Reach, given: Given): Promise<ExploreResult> {
-  const { threads, maxPreemptions, kills, random } = reach;
   const { seed, ms, core, replay } = given;
+  const options = optionsOf(protocol, backend, reach, BUILD, core);
   return explore({
-    module: moduleOf(protocol, BUILD),
-    data: { core, backend, threads, kills, variant: protocol.variant },
-    maxPreemptions,
-    kills,
+    ...options,
     seed,
-    timeouts: protocol.timeouts,
-    mode: random === undefined ? 'exhaustive' : 'random',
-    budget: { ms, schedules: random ?? Number.MAX_SAFE_INTEGER },
+    budget: { ...options.budget, ms },
     replay,
-    onProgress: progress(`${protocol.name} on ${backend}, ${threads} threads`),
+    onProgress: progress(`${protocol.name} on ${backend}, ${reach.threads} threads`),
   });
 }
 
@@ -131,7 +127,7 @@ async function main(given: Given): Promise<void> {
   let failed = 0;
   let schedules = 0;
   for (const protocol of chosen) {
-    for (const backend of backends) {
+    for (const backend of backendsOf(protocol).filter((backend) => backends.includes(backend))) {
       for (const reach of given.reach ?? reachesOf(protocol, !given.short)) {
         const result = await run(protocol, backend, reach, given);
         schedules += result.allSchedules;

@@ -4,6 +4,7 @@
 import { modules } from 'coexist:stepping-wasm';
 import type { Assembler } from '../core.js';
 import { notifyAt, operands, type Realm, waitAt } from './atomics.js';
+import { type Control, F_WASM_OPERATIONS } from './control.js';
 import { COMPARE_EXCHANGE, LOAD } from './operations.js';
 import { READ, type Scheduler, WRITTEN } from './scheduler.js';
 
@@ -50,7 +51,9 @@ function importsFor({ buffer, realm, atomics }: Steps): Record<string, unknown> 
   };
   return {
     point: (operation: number, address: number, bytes: number) => {
-      if (stepped()) (realm.scheduler as Scheduler).point(operation, address, bytes);
+      if (!stepped()) return;
+      (realm.scheduler as Scheduler).point(operation, address, bytes);
+      (realm.control as Control).f[F_WASM_OPERATIONS]!++;
     },
     done32: done,
     done64: done,

@@ -1,6 +1,7 @@
 // The stepping Atomics: every operation on the explored memory is a decision point, then the real operation. Waits and
 // notifications are the scheduler's own. Operations on any other memory, and outside the explored functions, are the real ones.
 
+import type { Control } from './control.js';
 import { COMPARE_EXCHANGE, LOAD, NOTIFY, OPERATION_NAMES, PAUSE, STORE, WAIT } from './operations.js';
 import { QUEUED, READ, type Scheduler, WRITTEN } from './scheduler.js';
 import { showWord } from './virtual.js';
@@ -10,7 +11,8 @@ type Value = number | bigint;
 
 /** What the explored code's realm is at. */
 export interface Realm {
-  /** Undefined before the memory is known. */
+  /** Undefined before the memory is known, as are the next two. */
+  control: Control | undefined;
   scheduler: Scheduler | undefined;
   buffer: SharedArrayBuffer | undefined;
   /** Whether operations are stepped now. */

@@ -106,7 +106,7 @@ export const F_POINTS = 7;
 export const F_MAX_SCHEDULES = 8;
 /** In ms of `Date.now()`. */
 export const F_UNTIL = 9;
-export const F_KILLS = 10;
+export const F_WASM_OPERATIONS = 10;
 /** When a blocked thread's wait expires. */
 export const F_DEADLINE = 16;
 export const F_PRIORITY = F_DEADLINE + MAX_THREADS;

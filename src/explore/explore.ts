@@ -185,6 +185,7 @@ function resultOf({ c, f }: K.Control, ms: number): ExploreResult {
     pruned: f[K.F_PRUNED] as number,
     allSchedules: f[K.F_ALL_SCHEDULES] as number,
     allOperations: f[K.F_ALL_OPERATIONS] as number,
+    wasmOperations: f[K.F_WASM_OPERATIONS] as number,
     restarts: f[K.F_RESTARTS] as number,
     preemptions: c[K.LEVEL] as number,
     exhausted: c[K.EXHAUSTED] === 1,

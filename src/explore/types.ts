@@ -167,6 +167,8 @@ export interface ExploreResult {
   /** Schedules run in all, with those of lower bounds and of searches that began again with more shared addresses. */
   readonly allSchedules: number;
   readonly allOperations: number;
+  /** How many of these the library's wasm did, waits and notifications aside. */
+  readonly wasmOperations: number;
   /** Searches that began again. */
   readonly restarts: number;
   /** The bound that was reached. */

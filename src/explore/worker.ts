@@ -22,7 +22,7 @@ const atomics = globalThis.Atomics;
 const now = Date.now;
 const post = (message: FromWorker): void => parentPort?.postMessage(message);
 
-const realm: Realm = { scheduler: undefined, buffer: undefined, stepping: false, trace: undefined };
+const realm: Realm = { control: undefined, scheduler: undefined, buffer: undefined, stepping: false, trace: undefined };
 globalThis.Atomics = createAtomics(realm, atomics, () => {
   throw new core.CoexistError('COEXIST_EUNSUPPORTED', 'Atomics.waitAsync cannot be explored', {
     found: 'an asynchronous wait',
@@ -102,6 +102,7 @@ async function prepare({ control: shared, stackSize, marks, memory: given }: Pre
   const own = K.controlOf(shared, stackSize);
   const { c } = own;
   control = own;
+  realm.control = own;
   const made = contextOn(memory, c[K.THREADS] as number);
   realm.buffer = made.buffer;
   (made as { state: unknown }).state = await program.prepare?.(made);

@@ -5,21 +5,14 @@ import { explore } from 'coexist/explore';
 import { describe, expect, test } from 'vitest';
 import { type Mutation, mutate, plant } from '../../workers/explore-mutant.js';
 import { mutations } from '../../workers/explore-mutations.js';
-import { moduleOf, type Protocol, protocols } from '../../workers/explore-protocols.js';
+import { optionsOf, type Protocol, protocols } from '../../workers/explore-protocols.js';
 
 const ROOT = new URL('../../', import.meta.url);
 const BUILD = new URL('build/workers/', ROOT);
 
-function search({ protocol, threads, maxPreemptions, kills }: Mutation, core: string, replay?: string) {
-  const chosen = protocols.find(({ name }) => name === protocol) as Protocol;
-  return explore({
-    module: moduleOf(chosen, BUILD),
-    data: { core, backend: 'twin', threads },
-    maxPreemptions,
-    kills,
-    timeouts: chosen.timeouts,
-    replay,
-  });
+function search(mutation: Mutation, core: string, replay?: string) {
+  const protocol = protocols.find(({ name }) => name === mutation.protocol) as Protocol;
+  return explore({ ...optionsOf(protocol, 'twin', mutation, BUILD, core), replay });
 }
 
 test('there are at least twelve', () => {

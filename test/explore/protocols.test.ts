@@ -2,25 +2,21 @@
 
 import { explore } from 'coexist/explore';
 import { describe, expect, test } from 'vitest';
-import { BACKENDS, moduleOf, protocols, SHORT } from '../../workers/explore-protocols.js';
+import { backendsOf, optionsOf, protocols, reachesOf } from '../../workers/explore-protocols.js';
 
-const CORE = new URL('../../dist/core.js', import.meta.url);
+const CORE = new URL('../../dist/core.js', import.meta.url).href;
 const BUILD = new URL('../../build/workers/', import.meta.url);
 
 describe.each(protocols)('$name', (protocol) => {
-  describe.each(BACKENDS)('on %s', (backend) => {
-    test.each(protocol.short ?? SHORT)('$threads threads, $maxPreemptions preemptions, $kills kills', async (reach) => {
-      const { threads, maxPreemptions, kills, random } = reach;
-      const result = await explore({
-        module: moduleOf(protocol, BUILD),
-        data: { core: CORE.href, backend, threads },
-        maxPreemptions,
-        kills,
-        timeouts: protocol.timeouts,
-        ...(random === undefined ? {} : { mode: 'random', budget: { schedules: random } }),
-      });
-      expect(result.failure).toBeUndefined();
-      expect(result.exhausted).toBe(random === undefined);
-    });
+  describe.each(backendsOf(protocol))('on %s', (backend) => {
+    test.each(reachesOf(protocol, false))(
+      '$threads threads, $maxPreemptions preemptions, $kills kills',
+      async (reach) => {
+        const result = await explore(optionsOf(protocol, backend, reach, BUILD, CORE));
+        expect(result.failure).toBeUndefined();
+        expect(result.exhausted).toBe(reach.random === undefined);
+        expect(result.wasmOperations > 0).toBe(backend === 'wasm');
+      },
+    );
   });
 });
