@@ -124,20 +124,22 @@ function watch({ control: { c, f } }: Session, plan: Plan, { signal, onProgress 
   });
   let silent = false;
   let last = '';
-  let since = performance.now();
+  // Counted in looks, not in time: a process that was stopped for a while has not hung.
+  const every = Math.min(WATCH_MS, plan.hangMs);
+  let still = 0;
   const interval = setInterval(() => {
     const schedules = f[K.F_ALL_SCHEDULES] as number;
     const seen = `${schedules} ${f[K.F_PRUNED]} ${c[K.TICK]} ${c[K.PHASE]}`;
     if (seen !== last) {
       last = seen;
-      since = performance.now();
-    } else if (performance.now() - since > plan.hangMs && c[K.PHASE] !== K.DONE) {
+      still = 0;
+    } else if (++still * every >= plan.hangMs && c[K.PHASE] !== K.DONE) {
       silent = true;
       giveUp();
     }
     const preemptions = c[K.MODE] === K.RANDOM ? undefined : (c[K.LEVEL] as number);
     onProgress?.({ schedules, operations: f[K.F_ALL_OPERATIONS] as number, preemptions });
-  }, WATCH_MS);
+  }, every);
   const stop = (): void => {
     Atomics.store(c, K.STOP, 1);
     giveUp();

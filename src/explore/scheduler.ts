@@ -10,8 +10,9 @@
 import { ALL_ENDED, type Choices, DEADLOCK, UNWOUND } from './choices.js';
 import type { Conflicts } from './conflicts.js';
 import * as K from './control.js';
-import { COMPARE_EXCHANGE, LIVENESS, LOAD, PAUSE } from './operations.js';
+import { LIVENESS, LOAD, PAUSE } from './operations.js';
 import type { Search } from './search.js';
+import { createSpinning } from './spinning.js';
 import type { Turns } from './turns.js';
 
 /** What an operation did: nothing, changed who waits at the address, wrote (or woke somebody). */
@@ -64,16 +65,6 @@ export function createScheduler({
   const { c, f } = control;
   const n = c[K.THREADS] as number;
 
-  // What this thread read last, to see that it spins.
-  let lastOperation = -1;
-  let lastAddress = -1;
-  let lastWrites = -1;
-  let repeats = 0;
-  // How often it has spun since the last write by anybody, and whether it chose to go on.
-  let spun = 0;
-  let spunWrites = -1;
-  let stays = false;
-
   function hand(thread: number): void {
     turns.give(thread);
     turns.take();
@@ -93,69 +84,7 @@ export function createScheduler({
     throw UNWOUND;
   }
 
-  // ---- spinning
-
-  function spins(operation: number, address: number): boolean {
-    const writes = c[K.WRITES] as number;
-    if (operation === PAUSE) return true;
-    if (writes === lastWrites && operation === lastOperation && address === lastAddress) repeats++;
-    else repeats = 0;
-    lastWrites = writes;
-    lastOperation = operation;
-    lastAddress = address;
-    return repeats >= 2 && (operation === LOAD || operation === COMPARE_EXCHANGE);
-  }
-
-  function spin(): void {
-    if (spunWrites !== c[K.WRITES]) {
-      spunWrites = c[K.WRITES] as number;
-      spun = 0;
-      stays = false;
-    }
-    const endless = ++spun > (c[K.SPIN_LIMIT] as number);
-    if (stays) {
-      // It stayed by choice, and for ever: nothing that the schedules in which it did not stay lack.
-      if (endless) prune();
-      return;
-    }
-    const count = choices.others(0);
-    if (count === 0) {
-      if (endless) idle();
-      return;
-    }
-    search.demote(self);
-    c[K.SCRATCH + count] = self;
-    const chosen = c[K.SCRATCH + choices.decide(K.YIELD, count + 1)] as number;
-    if (chosen === self) {
-      stays = true;
-      return;
-    }
-    c[K.YIELDED + self] = 1;
-    choices.event(`T${self} spins`);
-    choices.give(chosen);
-    hand(chosen);
-  }
-
-  // Whoever can run spins: time passes, and they take turns.
-  function idle(): void {
-    spun = 0;
-    if (!choices.passTime()) f[K.F_CLOCK]! += 1;
-    let found = false;
-    for (let k = 0; k < n; k++) {
-      if (k === self || c[K.YIELDED + k] === 0) continue;
-      c[K.YIELDED + k] = 0;
-      found = true;
-    }
-    if (!found) return;
-    c[K.YIELDED + self] = 1;
-    leave();
-  }
-
-  function prune(): never {
-    c[K.PRUNE] = 1;
-    c[K.PHASE] = K.UNWIND;
-    throw UNWOUND;
-  }
+  const spinning = createSpinning({ control, self, search, choices, hand, leave });
 
   // ---- preemption
 
@@ -200,15 +129,15 @@ export function createScheduler({
     if (++c[K.OPERATIONS]! > (c[K.MAX_OPERATIONS] as number)) {
       choices.fail('livelock', new Error(`more than ${c[K.MAX_OPERATIONS]} operations in one schedule`));
     }
-    const spinning = spins(operation, address);
+    const spins = spinning.notice(operation, address);
     if (c[K.FRESH + self] === 1) {
       c[K.FRESH + self] = 0;
       return;
     }
     choices.kills();
     if (c[K.STATE + self] === K.KILLED) leave();
-    if (spinning) {
-      spin();
+    if (spins) {
+      spinning.decide();
       if (operation !== PAUSE) c[K.FRESH + self] = 0;
       return;
     }
@@ -262,11 +191,7 @@ export function createScheduler({
     },
 
     enter() {
-      lastOperation = -1;
-      lastAddress = -1;
-      lastWrites = -1;
-      repeats = 0;
-      spunWrites = -1;
+      spinning.reset();
       c[K.STATE + self] = K.READY;
       c[K.INSIDE + self] = 1;
     },

@@ -108,7 +108,7 @@ test('a hang is reported with what had been done before', async () => {
   const thread = ({ i32, index }: ExploreContext) => {
     if (Atomics.add(i32, 0, 1) === 1 && index === 0) for (;;);
   };
-  const { failure, trace } = await explore({ threads: [thread, thread], names: { count: 0 }, budget: { hang: 300 } });
+  const { failure, trace } = await explore({ threads: [thread, thread], names: { count: 0 }, budget: { hang: 1500 } });
   expect(failure).toMatchObject({ kind: 'hang', thread: 0 });
   expect(trace).toEqual(['T1  add count 1 (was 0)', 'T0  add count 1 (was 1)']);
 });
