@@ -15,7 +15,7 @@ import {
   unregister,
 } from './explore-area.js';
 
-export const setup = (context: ExploreContext) => makeArea(context, 2);
+export const setup = (context: ExploreContext) => makeArea(context, (context.data as ProtocolData).threads);
 export const prepare = (context: ExploreContext) =>
   openRig(context, ({ core, area, inner }) => {
     const at = area.geometry.slotOffset;
