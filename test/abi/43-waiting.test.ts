@@ -16,7 +16,7 @@ import {
   W,
   type Words,
 } from '../support/lock-memory.js';
-import { withSleeps } from '../support/sleeps.js';
+import { outOfTime, withSleeps } from '../support/sleeps.js';
 import { EARLIER_NAMESAKE, identityOf, ownIdentity, UNKNOWABLE } from '../support/threads.js';
 
 const X = ownIdentity();
@@ -48,7 +48,10 @@ describe.each(BACKENDS)('%s', (backend: Backend) => {
 
     bytes.plant({ owner });
     const waitAsync = vi.spyOn(Atomics, 'waitAsync');
-    await rejection('COEXIST_ETIMEDOUT', mutex.lockAsync({ timeout: 60 }));
+    await rejection(
+      'COEXIST_ETIMEDOUT',
+      outOfTime((options) => mutex.lockAsync(options)),
+    );
     const calls = waitAsync.mock.calls as unknown as [Int32Array, number, number, number][];
     waitAsync.mockRestore();
     expect(calls.length).toBeGreaterThan(0);
@@ -137,7 +140,10 @@ describe.each(BACKENDS)('%s', (backend: Backend) => {
       expect(bytes.words()).toEqual({ owner });
     }
     const { bytes, mutex } = forged({ owner: X });
-    await rejection('COEXIST_ETIMEDOUT', mutex.lockAsync({ timeout: 60 }));
+    await rejection(
+      'COEXIST_ETIMEDOUT',
+      outOfTime((options) => mutex.lockAsync(options)),
+    );
     expect(bytes.words()).toEqual({ owner: X });
   });
 

@@ -20,7 +20,7 @@ import {
   W,
   type Words,
 } from '../support/lock-memory.js';
-import { withSleeps } from '../support/sleeps.js';
+import { outOfTime, withSleeps } from '../support/sleeps.js';
 import { identityOf, kill, ownIdentity, UNKNOWABLE } from '../support/threads.js';
 
 const X = ownIdentity();
@@ -75,7 +75,10 @@ describe.each(BACKENDS)('%s', (backend: Backend) => {
     const guards = [lock.read(now), lock.tryRead()];
     expect([guards.map((guard) => guard?.mode), bytes.words()]).toEqual([['read', 'read'], { ...own(4), owner }]);
     await rejection('COEXIST_ETIMEDOUT', lock.readAsync(now));
-    await rejection('COEXIST_ETIMEDOUT', lock.readAsync({ timeout: 5 }));
+    await rejection(
+      'COEXIST_ETIMEDOUT',
+      outOfTime((options) => lock.readAsync(options)),
+    );
     expect(bytes.words()).toEqual({ ...own(4), owner: owner & ~W });
     for (const guard of guards) guard?.unlock();
     expect(bytes.words()).toEqual({ ...own(2), owner: owner & ~W });
@@ -265,7 +268,10 @@ describe.each(BACKENDS)('%s', (backend: Backend) => {
       () => expect(bytes.words()).toEqual({ holders, owner: owner | W, token: 5 }),
     );
     expect(error).toMatchObject({ code: 'COEXIST_ETIMEDOUT' });
-    await rejection('COEXIST_ETIMEDOUT', lock.writeAsync({ timeout: 5 }));
+    await rejection(
+      'COEXIST_ETIMEDOUT',
+      outOfTime((options) => lock.writeAsync(options)),
+    );
     expect(bytes.words()).toEqual({ holders, owner: owner & ~W, token: 5 });
   });
 

@@ -17,7 +17,7 @@ import {
   W,
   type Words,
 } from '../support/lock-memory.js';
-import { withSleeps } from '../support/sleeps.js';
+import { outOfTime, withSleeps } from '../support/sleeps.js';
 import { EARLIER_NAMESAKE, identityOf, kill, ownIdentity, UNKNOWABLE } from '../support/threads.js';
 
 const X = ownIdentity();
@@ -189,7 +189,10 @@ describe.each(BACKENDS)('%s', (backend: Backend) => {
     );
     expect(error).toMatchObject({ code: 'COEXIST_ETIMEDOUT' });
     expect([state(bytes), bytes.asleep('turn')]).toEqual([{ ...made(1), ...words, turn: 7 }, 0]);
-    await rejection('COEXIST_ETIMEDOUT', semaphore.acquireAsync({ timeout: 5 }));
+    await rejection(
+      'COEXIST_ETIMEDOUT',
+      outOfTime((options) => semaphore.acquireAsync(options)),
+    );
     expect(state(bytes)).toEqual({ ...made(1), ...words, turn: 8 });
     const controller = new AbortController();
     const waiting = semaphore.acquireAsync({ signal: controller.signal });

@@ -17,7 +17,7 @@ import {
   untilAsleep,
   type Words,
 } from '../support/lock-memory.js';
-import { withSleeps } from '../support/sleeps.js';
+import { outOfTime, withSleeps } from '../support/sleeps.js';
 import { EARLIER_NAMESAKE, identityOf, kill, ownIdentity, UNKNOWABLE } from '../support/threads.js';
 
 const X = ownIdentity();
@@ -90,7 +90,10 @@ describe.each(BACKENDS)('%s', (backend: Backend) => {
     expect(state(bytes)).toEqual(gone);
     expect(withSleeps(() => barrier.wait({ timeout: 120 })).error).toMatchObject({ code: 'COEXIST_ETIMEDOUT' });
     expect(state(bytes)).toEqual(gone);
-    await rejection('COEXIST_ETIMEDOUT', barrier.waitAsync({ timeout: 5 }));
+    await rejection(
+      'COEXIST_ETIMEDOUT',
+      outOfTime((options) => barrier.waitAsync(options)),
+    );
     const controller = new AbortController();
     const waiting = barrier.waitAsync({ signal: controller.signal });
     expect(state(bytes)).toEqual(there);
@@ -135,13 +138,15 @@ describe.each(BACKENDS)('%s', (backend: Backend) => {
     barrier.join();
     barrier.join();
     expect(state(bytes)).toEqual({ ...empty, holders_used: 1, ...row(0, X) });
-    const waiting = barrier.waitAsync({ timeout: 20 });
+    const controller = new AbortController();
+    const waiting = barrier.waitAsync({ signal: controller.signal });
     expect(state(bytes)).toEqual({ ...empty, holders_used: 1, ...row(0, X, 1, 2) });
     barrier.leave();
     barrier.leave();
+    controller.abort();
     // The phase stays behind; it says nothing while the row is free.
     expect(state(bytes)).toEqual({ ...empty, holders_used: 1, ...row(0, 0n, 0, 2) });
-    await rejection('COEXIST_ETIMEDOUT', waiting);
+    await rejection('COEXIST_EABORTED', waiting);
     expect(state(bytes)).toEqual({ ...empty, holders_used: 1, ...row(0, 0n, 0, 2) });
     barrier.join();
     expect(state(bytes)).toEqual({ ...empty, holders_used: 1, ...row(0, X, 0, 2) });
@@ -152,7 +157,7 @@ describe.each(BACKENDS)('%s', (backend: Backend) => {
     ['that has not arrived', row(1, dead, 1, 4)],
     ['that has only joined', row(1, EARLIER_NAMESAKE)],
   ])('a party %s dies: CAS phase → phase with bit 31, all woken, broken for ever', async (_, party) => {
-    const { bytes, barrier } = forged(3, { phase: 5, holders_used: 2, ...party });
+    const { bytes, barrier } = forged(3, { phase: 5, holders_used: 2, ...row(0, X), ...party });
     const { sleeps, error } = withSleeps(
       () => barrier.wait(),
       () => bytes.sleepers('phase', 2),
@@ -167,6 +172,20 @@ describe.each(BACKENDS)('%s', (backend: Backend) => {
     }
     expect(state(bytes)).toEqual(before);
   });
+
+  test.each(['wait', 'join'] as const)(
+    '%s takes no row beside that of a dead party, but breaks the barrier',
+    (method) => {
+      const words = { phase: 5, holders_used: 2, ...row(0, Y, 1, 5), ...row(1, dead, 1, 5) };
+      const { bytes, barrier } = forged(3, words);
+      bytes.sleepers('phase', 2);
+      failure('COEXIST_EBROKEN', () => barrier[method]());
+      expect([state(bytes), bytes.asleep('phase')]).toEqual([{ holders, parties: 3, ...words, phase: BROKEN + 5 }, 0]);
+      failure('COEXIST_EBROKEN', () => barrier[method]());
+      barrier.leave();
+      expect(bytes.read('owner')).toBe(0n);
+    },
+  );
 
   test('a party that lives, or that nobody can judge, breaks nothing', () => {
     const { bytes, barrier } = forged(3, { phase: 5, holders_used: 2, ...row(0, Y, 1, 5), ...row(1, Z, 1, 4) });

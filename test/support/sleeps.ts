@@ -1,5 +1,5 @@
-// Blocking waits without waiting: Atomics.wait returns at once, as if its time had passed, on a clock that moves on by just
-// that. In between a test does what other threads would.
+// Waits without waiting. Blocking ones: Atomics.wait returns at once, as if its time had passed, on a clock that stands still but
+// for that; in between a test does what other threads would. Asynchronous ones: their deadline comes while they sleep.
 
 import { vi } from 'vitest';
 
@@ -11,6 +11,14 @@ export interface TakenSleep {
 }
 
 const MOST = 1000;
+const { hrtime } = process;
+type Time = [seconds: number, nanoseconds: number];
+
+const sum = ([seconds, nanoseconds]: Time, ms: number): Time => {
+  const total = nanoseconds + Math.round(ms * 1e6);
+  return [seconds + Math.floor(total / 1e9), total % 1e9];
+};
+const at = (time: () => Time) => vi.spyOn(process, 'hrtime').mockImplementation(time as never);
 
 /** Runs a step that blocks; `meanwhile` is called at each sleep, with the number of those before it. */
 export function withSleeps<R>(
@@ -19,12 +27,8 @@ export function withSleeps<R>(
 ): { readonly sleeps: TakenSleep[]; readonly result: R | undefined; readonly error: unknown } {
   const sleeps: TakenSleep[] = [];
   let passed = 0;
-  const hrtime = process.hrtime;
-  const clock = vi.spyOn(process, 'hrtime').mockImplementation(((since?: [number, number]) => {
-    const [seconds, nanoseconds] = hrtime(since);
-    const sum = nanoseconds + passed * 1e6;
-    return [seconds + Math.floor(sum / 1e9), sum % 1e9];
-  }) as never);
+  const start = hrtime();
+  const clock = at(() => sum(start, passed));
   const wait = vi.spyOn(Atomics, 'wait').mockImplementation(((
     _: Int32Array,
     index: number,
@@ -46,5 +50,18 @@ export function withSleeps<R>(
   } finally {
     clock.mockRestore();
     wait.mockRestore();
+  }
+}
+
+/** Starts an asynchronous wait, and lets its time run out once it sleeps. */
+export async function outOfTime<R>(start: (options: { timeout: number }) => Promise<R>): Promise<R> {
+  const timeout = 1e6;
+  const attempt = start({ timeout });
+  // It finds out at the end of its bounded sleep.
+  const clock = at(() => sum(hrtime(), timeout));
+  try {
+    return await attempt;
+  } finally {
+    clock.mockRestore();
   }
 }
