@@ -5,8 +5,9 @@
 import vm from 'node:vm';
 import { parentPort, workerData } from 'node:worker_threads';
 import type * as core from '../src/core.js';
+import type { Stage } from './lock-goes-on.js';
 import { LAYOUT, PERMITS } from './lock-plan.js';
-import { type Operation, PLAYS, type Stage, type StepRequest, type StepResult } from './lock-steps.js';
+import { type Operation, PLAYS, type StepRequest, type StepResult } from './lock-steps.js';
 
 const { copy, dead } = workerData as { copy: string; dead: bigint };
 const real = globalThis.Atomics;

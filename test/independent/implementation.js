@@ -325,7 +325,11 @@ function newIdentity() {
   try {
     if (process.platform === 'linux') {
       const tid = BigInt(fs.readlinkSync('/proc/thread-self').split('/').pop());
-      return (readStat('/proc/thread-self/stat').start << TID_BITS) | tid;
+      const { start } = readStat('/proc/thread-self/stat');
+      const [seconds, hundredths] = fs.readFileSync('/proc/uptime', 'utf8').split(/[. ]/);
+      // Only once the tick of the start has passed: two ticks from now it has.
+      if (BigInt(seconds + hundredths) <= start) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 20);
+      return (start << TID_BITS) | tid;
     }
   } catch {} // /proc is refused
   return NO_PROC | (randomBytes(8).readBigUInt64LE() & (NO_PROC - 1n));
