@@ -42,10 +42,11 @@ for (const [name, { value: inner }] of Object.entries(Object.getOwnPropertyDescr
 stepping['wait'] = (_array: Int32Array, _index: number, _value: number, ms: number): string => {
   at('before');
   time += ms;
+  const outcome = onSleep === undefined ? 'timed-out' : 'ok';
   onSleep?.();
   onSleep = undefined;
   at('after');
-  return 'ok';
+  return outcome;
 };
 globalThis.Atomics = stepping as unknown as Atomics;
 

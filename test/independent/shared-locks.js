@@ -244,6 +244,12 @@ export function barrier(memory, base, holders, parties) {
   const table = holdersOf(m, holders);
   m.constant(PARTIES, parties, 'parties');
   const broken = () => fail('EBROKEN', 'a party died');
+  const deadParty = () => [...table.rows()].some(({ holder }) => liveness(holder) === 'dead');
+  const breakAt = (phase) => {
+    if (!m.cas(PHASE, phase, phase | BROKEN)) return;
+    m.wake(PHASE);
+    broken();
+  };
   const [wait, waitAsync] = forms(function* (_asynchronous, options) {
     const limit = limitOf(options);
     const me = identity();
@@ -252,6 +258,8 @@ export function barrier(memory, base, holders, parties) {
     yield* under(m, () => {
       phase = m.load(PHASE);
       if (phase & BROKEN) broken();
+      // A new party must not take a dead one's row: that one breaks the barrier.
+      if (table.find(me) === undefined && deadParty()) breakAt(phase);
       const own = table.own(me);
       if (m.load(own.phase) !== phase) {
         m.store(own.count, 0);
@@ -271,11 +279,7 @@ export function barrier(memory, base, holders, parties) {
       const now = m.load(PHASE);
       if ((now & 0x7fffffff) !== phase) return false;
       if (now & BROKEN) broken();
-      for (const { holder } of table.rows()) {
-        if (liveness(holder) !== 'dead' || !m.cas(PHASE, phase, phase | BROKEN)) continue;
-        m.wake(PHASE);
-        broken();
-      }
+      if (deadParty()) breakAt(phase);
       try {
         limit.check();
       } catch (error) {
