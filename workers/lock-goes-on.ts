@@ -60,11 +60,13 @@ export function mutexGoesOn({ mutex, long, storeLong, other }: Stage, self: bigi
 }
 
 // A cut may leave a hold behind, which lasts until the thread ends; it never makes a second one beside another's.
-export function rwlockGoesOn({ rwlock, long, storeLong, load, other }: Stage, self: bigint): string[] {
+export function rwlockGoesOn({ rwlock, long, storeLong, load, other }: Stage, self: bigint, reads: boolean): string[] {
   const wrong: string[] = [];
   const owner = long(R) & MASK;
   const othersRead = long(R + ROW) === other && load(R + ROW + 8) > 0;
   if (owner === other) {
+    // A thread that reads already may do so again, while a writer waits for it.
+    if (!reads) check(wrong, 'tryRead beside a writer', rwlock.tryRead(), undefined);
     check(wrong, 'tryWrite beside a writer', rwlock.tryWrite(), undefined);
     storeLong(R, 0n);
   } else if (owner === self) {

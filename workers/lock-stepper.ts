@@ -7,7 +7,7 @@ import { parentPort, workerData } from 'node:worker_threads';
 import type * as core from '../src/core.js';
 import type { Stage } from './lock-goes-on.js';
 import { LAYOUT, PERMITS } from './lock-plan.js';
-import { type Operation, PLAYS, type StepRequest, type StepResult } from './lock-steps.js';
+import { type Operation, PLAYS, type Run, type StepRequest, type StepResult } from './lock-steps.js';
 
 const { copy, dead } = workerData as { copy: string; dead: bigint };
 const real = globalThis.Atomics;
@@ -75,11 +75,11 @@ function stageOf({ memory, other, operation }: StepRequest): Stage {
   };
 }
 
-function perform(next: StepRequest): StepResult {
+async function perform(next: StepRequest): Promise<StepResult> {
   request = next;
   const stage = stageOf(request);
   const play = PLAYS[request.operation as Operation];
-  const run = play(stage);
+  const run: Run = await play(stage);
   onSleep = run.asleep;
   count = 0;
   reached = false;
@@ -107,5 +107,5 @@ function perform(next: StepRequest): StepResult {
 
 const port = parentPort;
 if (port === null) throw new Error('lock-stepper.js runs as a worker');
-port.on('message', (next: StepRequest) => port.postMessage(perform(next)));
+port.on('message', async (next: StepRequest) => port.postMessage(await perform(next)));
 port.postMessage('ready');

@@ -50,14 +50,14 @@ export interface Run {
   goOn(self: bigint): string[];
 }
 
-type Play = (stage: Stage) => Run;
+type Play = (stage: Stage) => Run | Promise<Run>;
 
 const onMutex =
   (play: (stage: Stage) => Omit<Run, 'goOn'>): Play =>
   (stage) => ({ ...play(stage), goOn: (self) => mutexGoesOn(stage, self) });
 const onRwlock =
-  (play: (stage: Stage) => Omit<Run, 'goOn'>): Play =>
-  (stage) => ({ ...play(stage), goOn: (self) => rwlockGoesOn(stage, self) });
+  (play: (stage: Stage) => Omit<Run, 'goOn'>, reads = false): Play =>
+  (stage) => ({ ...play(stage), goOn: (self) => rwlockGoesOn(stage, self, reads) });
 const onSemaphore =
   (play: (stage: Stage) => Omit<Run, 'goOn'>): Play =>
   (stage) => ({ ...play(stage), goOn: () => semaphoreGoesOn(stage) });
@@ -87,6 +87,11 @@ function adopt({ mutex, storeLong, dead }: Stage): core.MutexGuard {
 
 export const PLAYS = {
   lock: onMutex(({ mutex }) => ({ run: () => mutex.lock() })),
+  // Without its guard, nobody could release what a cut leaves behind, if it passed for the other flow's.
+  'lock after the hold of a flow': async (stage) => {
+    (await stage.mutex.lockAsync()).unlock();
+    return { run: () => stage.mutex.lock(), goOn: (self) => mutexGoesOn(stage, self) };
+  },
   unlock: onMutex(({ mutex }) => {
     const guard = mutex.lock();
     return { run: () => guard.unlock() };
@@ -130,10 +135,16 @@ export const PLAYS = {
     const guard = rwlock.read();
     storeLong(R, other);
     return { run: () => guard.unlock() };
-  }),
+  }, true),
   'read beside a writer': onRwlock(({ rwlock, storeLong, other }) => {
     storeLong(R, other);
     return { run: () => rwlock.read(), asleep: () => storeLong(R, 0n) };
+  }),
+  // A writer has found the reader dead, and freed its row, which keeps the old count until the next one takes it.
+  'read beside a writer, in the row of a dead reader': onRwlock((stage) => {
+    plantRow(stage, R, 0n, 1);
+    stage.storeLong(R, stage.other);
+    return { run: () => stage.rwlock.read(), asleep: () => stage.storeLong(R, 0n) };
   }),
   'read after a dead writer': onRwlock(({ rwlock, storeLong, dead }) => {
     storeLong(R, dead);

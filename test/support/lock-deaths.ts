@@ -125,6 +125,19 @@ export class Waiters {
     throw new Error(`${ended().length} of ${jobs.length} have ended after ${ms ?? END_MS} virtual ms`);
   }
 
+  /** How many of these jobs have not ended. */
+  open(jobs: readonly Posted[]): number {
+    return jobs.filter(({ id }) => !this.#answers.has(id)).length;
+  }
+
+  /** Waits, by the real clock, until a wake-up has had its effect: those that still wait are asleep again. */
+  async settle(jobs: readonly Posted[]): Promise<void> {
+    for (const { index } of jobs) Atomics.store(this.#clock, processed(index), -1);
+    await until('woken threads are done, or asleep', () =>
+      jobs.every(({ id, index }) => this.#answers.has(id) || this.#isQuiet(index)),
+    );
+  }
+
   #isQuiet(index: number): boolean {
     return Atomics.load(this.#clock, processed(index)) === this.now;
   }

@@ -5,7 +5,7 @@ import { CONDVAR, HOLDER, HOLDERS_OFFSET, ONCE_DONE, SEMAPHORE, WAITERS } from '
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Kind, LAYOUT, PERMITS } from '../../workers/lock-plan.js';
 import { until } from '../support/actor.js';
-import { lockMemory, Waiters } from '../support/lock-deaths.js';
+import { lockMemory, Owner, Waiters } from '../support/lock-deaths.js';
 import { locksIn, parkSleeps, Victim, wordsOf } from '../support/lock-waits.js';
 
 const FOUR = [0, 1, 2, 3];
@@ -149,6 +149,30 @@ describe('a waiter that was woken, and died before it had the lock', () => {
     const { condvar } = locksIn(memory);
     condvar.notify();
     expect((await pool.pass(jobs)).length).toBe(2);
+  });
+});
+
+describe('others wake the waiters all the time', () => {
+  test.each(FORMS)('permits of a dead thread come back in time all the same, %s', async (form) => {
+    const memory = lockMemory();
+    const owner = await Owner.start('terminate, idle');
+    await owner.hold('semaphore', memory, 2);
+    const jobs = [pool.post(0, { kind: 'semaphore', form, memory, parties: 2, repair: true })];
+    await pool.asleep(jobs);
+    await owner.die();
+    const since = pool.now;
+    const words = new Int32Array(memory.buffer);
+    const turn = (LAYOUT.semaphore + SEMAPHORE.turn.offset) >>> 2;
+    // What a release that is not enough for them does.
+    for (let n = 0; n < 6 && pool.open(jobs) > 0; n++) {
+      await pool.pass(jobs, 0, 30);
+      Atomics.add(words, turn, 1);
+      Atomics.notify(words, turn);
+      await pool.settle(jobs);
+    }
+    const [answer] = await pool.pass(jobs);
+    expect(answer).toMatchObject({ told: true, outcome: 'ok' });
+    expect((answer?.at ?? Number.POSITIVE_INFINITY) - since).toBeLessThanOrEqual(200);
   });
 });
 
