@@ -11,6 +11,10 @@ export interface StressArguments {
   readonly kill: number;
   readonly seed: number;
   readonly slots: number;
+  /** Operations after which the run ends. */
+  readonly operations: number | undefined;
+  /** Seconds that a thread of a lock's run may go without an operation. */
+  readonly bound: number;
   readonly json: boolean;
 }
 
@@ -19,20 +23,35 @@ export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
-const TOPICS = { register: 'threads register and unregister with two copies of the library while others die' } as const;
+const TOPICS = {
+  register: 'threads register and unregister with two copies of the library while others die',
+  mutex: 'threads exclude each other with a Mutex while others die, holding it too',
+  rwlock: 'the same with an RwLock, one turn in four writes',
+  once: 'threads meet at many Onces while initialisers die',
+  condvar: 'threads put into a short queue and take from it, each waiting for the other kind',
+  semaphore: 'threads take permits while others die with theirs',
+  barrier: 'threads go through phases together; a death would break the barrier, so nobody dies',
+} as const;
 const BOUNDS = {
   threads: { least: 1, most: 1000, whole: true, standard: 50 },
   seconds: { least: 1, most: 86_400, whole: false, standard: 20 },
   kill: { least: 0, most: 1, whole: false, standard: 0.2 },
   seed: { least: 0, most: 2 ** 32 - 1, whole: true, standard: undefined },
+  operations: { least: 1, most: 2 ** 31 - 1, whole: true, standard: undefined },
+  bound: { least: 1, most: 3600, whole: false, standard: 30 },
   slots: { least: LIMITS.slotCapacity.min, most: LIMITS.slotCapacity.max, whole: true, standard: undefined },
 } as const;
+
+/** Of the locks: as few as make every way of meeting likely. */
+const LOCK_THREADS = 4;
+/** Where a number of operations is given, and no time. */
+const LONG_SECONDS = 3600;
 
 /** Fewer than threads: a claim that finds the table full has to sweep, and to refuse. */
 const SLOTS_PER_THREAD = 0.8;
 
 const topicList = Object.entries(TOPICS)
-  .map(([name, summary]) => `  ${name}  ${summary}`)
+  .map(([name, summary]) => `  ${name.padEnd(9)}  ${summary}`)
   .join('\n');
 
 export const HELP = `Usage: npm run stress -- TOPIC [options]
@@ -41,13 +60,15 @@ Topics:
 ${topicList}
 
 Options:
-  --threads N  threads kept alive, 1 to 1000 (50)
-  --seconds S  length of the run, 1 to 86400 (20)
-  --kill P     share of the running threads that die in each second, 0 to 1 (0.2)
-  --seed N     seed of every random choice, 0 to 4294967295 (random; always printed)
-  --slots N    slots of the area, 1 to 16384 (4 for every 5 threads, so that the table gets full)
-  --json       print one JSON object at the end and nothing else
-  --help       print this
+  --threads N     threads kept alive, 1 to 1000 (50; for locks 4)
+  --seconds S     length of the run, 1 to 86400 (20; with --operations 3600)
+  --operations N  locks: end after so many operations, 1 to 2147483647
+  --kill P        share of the running threads that die in each second, 0 to 1 (0.2; barrier 0)
+  --bound S       locks: longest time that a thread may go without an operation, 1 to 3600 (30)
+  --seed N        seed of every random choice, 0 to 4294967295 (random; always printed)
+  --slots N       register: slots of the area, 1 to 16384 (4 for every 5 threads, so that the table gets full)
+  --json          print one JSON object at the end and nothing else
+  --help          print this
 
 Exits with 0 if every invariant held, 1 if one did not, 2 for bad arguments, 130 after Ctrl-C.`;
 
@@ -64,12 +85,18 @@ export function parseArguments(args: readonly string[]): StressArguments | undef
   if (!Object.hasOwn(TOPICS, topic)) throw new UsageError(`unknown topic "${topic}"; topics: ${topics}`);
   if (rest.length > 0) throw new UsageError(`one topic at a time, but "${rest.join(' ')}" follows "${topic}"`);
 
-  const threads = bounded('threads', values.threads) ?? BOUNDS.threads.standard;
+  const standardThreads = topic === 'register' ? BOUNDS.threads.standard : LOCK_THREADS;
+  const threads = bounded('threads', values.threads) ?? standardThreads;
+  const operations = bounded('operations', values.operations);
+  const kill = bounded('kill', values.kill) ?? (topic === 'barrier' ? 0 : BOUNDS.kill.standard);
+  if (topic === 'barrier' && kill > 0) throw new UsageError(`--kill is "${values.kill}", but a death breaks a barrier`);
   return {
     topic,
     threads,
-    seconds: bounded('seconds', values.seconds) ?? BOUNDS.seconds.standard,
-    kill: bounded('kill', values.kill) ?? BOUNDS.kill.standard,
+    seconds: bounded('seconds', values.seconds) ?? (operations === undefined ? BOUNDS.seconds.standard : LONG_SECONDS),
+    operations,
+    bound: bounded('bound', values.bound) ?? BOUNDS.bound.standard,
+    kill,
     seed: bounded('seed', values.seed) ?? Math.floor(Math.random() * 2 ** 32),
     slots: bounded('slots', values.slots) ?? Math.ceil(threads * SLOTS_PER_THREAD),
     json: values.json === true,
@@ -83,7 +110,17 @@ function parse(args: readonly string[]) {
     return parseArgs({
       args: [...args],
       allowPositionals: true,
-      options: { threads: text, seconds: text, kill: text, seed: text, slots: text, json: flag, help: flag },
+      options: {
+        threads: text,
+        seconds: text,
+        operations: text,
+        kill: text,
+        bound: text,
+        seed: text,
+        slots: text,
+        json: flag,
+        help: flag,
+      },
     });
   } catch (error) {
     // Behind the first sentence Node explains how to pass values that look like options; none is valid here.

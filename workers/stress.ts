@@ -2,9 +2,14 @@
 
 import process from 'node:process';
 import { HELP, parseArguments, type StressArguments, UsageError } from './stress-arguments.js';
+import { stressLocks } from './stress-locks.js';
 import { stressRegister } from './stress-register.js';
 
-const topics: Record<string, (given: StressArguments) => Promise<number>> = { register: stressRegister };
+const locks = ['mutex', 'rwlock', 'once', 'condvar', 'semaphore', 'barrier'];
+const topics: Record<string, (given: StressArguments) => Promise<number>> = {
+  register: stressRegister,
+  ...Object.fromEntries(locks.map((name) => [name, stressLocks])),
+};
 
 // Whoever read the output has gone: the run goes on, its exit code still counts.
 process.stdout.on('error', () => {});
@@ -16,7 +21,7 @@ try {
     const { topic, threads, seconds, kill, seed, slots, json } = given;
     if (!json) {
       process.stdout.write(
-        `stress ${topic}: ${threads} threads, ${seconds} s, kill ${kill}, ${slots} slots, seed ${seed}\n`,
+        `stress ${topic}: ${threads} threads, ${seconds} s, kill ${kill}, ${topic === 'register' ? `${slots} slots, ` : ''}seed ${seed}\n`,
       );
     }
     process.exitCode = await topics[topic]!(given);
