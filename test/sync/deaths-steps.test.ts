@@ -120,7 +120,9 @@ function rwlockLeft({ operation, memory }: Left): string[] {
   if (owner === own) storeLong(LAYOUT.rwlock, 0n);
   const row = LAYOUT.rwlock + ROW;
   if (long(row) === own) store(row + HOLDER.count.offset, 0);
-  const read = long(row + HOLDER.identity.offset) !== 0n && load(row + HOLDER.count.offset) !== 0;
+  const reader = long(row + HOLDER.identity.offset);
+  // A row that was taken, and not cleared of what the last one counted, is nobody's yet.
+  const read = reader !== 0n && reader === (reader & IDENTITY_MASK) && load(row + HOLDER.count.offset) !== 0;
   const guard = rwlock.tryWrite();
   if (guard === undefined) return ['cannot be written'];
   const wrong = guard.ownerDied === (owner === victim || owner === dead) ? [] : [`ownerDied is ${guard.ownerDied}`];
@@ -152,7 +154,7 @@ function semaphoreLeft({ operation, memory }: Left): string[] {
 
 function barrierLeft({ memory }: Left): string[] {
   const { long } = wordsOf({ buffer: memory });
-  const rows = Array.from({ length: 4 }, (_, k) => long(LAYOUT.barrier + ROW + 16 * k));
+  const rows = Array.from({ length: 4 }, (_, k) => long(LAYOUT.barrier + ROW + 16 * k) & IDENTITY_MASK);
   const party = rows.includes(victim);
   const barrier = lib.Barrier.at(memory, LAYOUT.barrier, { parties: 2 });
   let outcome: string;
