@@ -200,6 +200,9 @@ function noSpace(request: EntryRequest, why: string): CoexistError {
   return new CoexistError('COEXIST_ENOSPC', `no room for ${show(request.name)}: ${why}`, {
     found: request.size,
     expected: 'room in the directory, in the blocks and in the heap',
-    remedy: 'Use fewer or smaller objects, or start the main thread with a larger COEXIST_BLOCK.',
+    remedy:
+      KINDS[request.kind].range === 'heap'
+        ? 'Use fewer named objects, or place them in memory of your own.'
+        : 'Use fewer or smaller objects, or start the main thread with a larger COEXIST_BLOCK.',
   });
 }

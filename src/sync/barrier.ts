@@ -18,7 +18,7 @@ import {
 } from './holders.js';
 import { enter, leave } from './inner-lock.js';
 import { isDead, Looks } from './owner-word.js';
-import { type LockMemory, type NamedOptions, named, type Place, placed } from './place.js';
+import { isPlace, type LockMemory, type NamedOptions, named, type Place, placed } from './place.js';
 import { Spinner } from './spin.js';
 import { block, Limits, suspend, type Waiting, type WaitOptions } from './wait.js';
 
@@ -61,8 +61,7 @@ export class Barrier {
     if (!Number.isInteger(parties) || parties < 1 || parties > 0x7fffffff) {
       throw invalid('parties', parties, 'an integer from 1 to 2147483647');
     }
-    this.#place =
-      typeof where === 'object' && where !== null ? where : named(where, 'barrier', namedSize(options), options);
+    this.#place = isPlace(where) ? where : named(where, 'barrier', namedSize(options), options);
     this.#parties = parties;
     settleHolders(this.#place);
     settle(this.#place, BARRIER.parties, 'parties', parties);
@@ -120,11 +119,12 @@ export class Barrier {
           spun = true;
           if (this.#spinner.look(this.#place.ground.steps, index * 4, phase)) continue;
         }
-        if (looks.due() && this.#partyDied()) {
+        const over = limits.over(this.#place.label);
+        // Once more before giving up: a wait shorter than a slice must not miss a death for ever.
+        if ((looks.due() || over !== undefined) && this.#partyDied()) {
           this.#break(phase);
           continue;
         }
-        const over = limits.over(this.#place.label);
         if (over === undefined) looks.woke(yield { index, value: phase, ms: limits.slice() });
         else if (yield* this.#withdraw(phase, limits)) {
           arrived = false;
@@ -179,11 +179,12 @@ export class Barrier {
   }
 
   #arrived(phase: number): number {
-    const { i32 } = this.#place.ground.views;
+    const { i32, i64 } = this.#place.ground.views;
     let arrived = 0;
     for (let k = 0, end = rowsUsed(this.#place); k < end; k++) {
       const row = rowAt(this.#place, k);
-      if (Atomics.load(i32, phaseIndex(row)) === phase) arrived += Atomics.load(i32, countIndex(row));
+      const here = Atomics.load(i32, phaseIndex(row)) === phase && Atomics.load(i64, identityIndex(row)) !== 0n;
+      if (here) arrived += Atomics.load(i32, countIndex(row));
     }
     return arrived;
   }

@@ -4,7 +4,7 @@
 
 import { CONDVAR, CONDVAR_BYTES, LOCK_ALIGN } from '../abi/sync.js';
 import type { LockSteps } from '../wasm/sync.js';
-import { type LockMemory, type NamedOptions, named, type Place, placed } from './place.js';
+import { isPlace, type LockMemory, type NamedOptions, named, type Place, placed } from './place.js';
 import { Spinner } from './spin.js';
 import { block, Limits, suspend, type Waiting, type WaitOptions } from './wait.js';
 
@@ -42,10 +42,9 @@ export class Condvar {
   /** @internal */
   constructor(place: Place);
   constructor(where: string | Place, options?: NamedOptions) {
-    this.#place =
-      typeof where === 'object' && where !== null
-        ? where
-        : named(where, 'condvar', () => ({ size: CONDVAR_BYTES, holders: 0 }), options);
+    this.#place = isPlace(where)
+      ? where
+      : named(where, 'condvar', () => ({ size: CONDVAR_BYTES, holders: 0 }), options);
     this.#steps = this.#place.ground.steps;
     this.#at = this.#place.at;
   }
@@ -61,7 +60,7 @@ export class Condvar {
   }
 
   /**
-   * Releases the guard, waits for a notification, takes the guard again. May rarely return without one (after a waiter has died):
+   * Releases the guard, waits for a notification, takes the guard again. May rarely return without one (where another waiter has died, or gave up at that moment):
    * check the condition again, or use `waitFor`.
    * @throws COEXIST_ETIMEDOUT, COEXIST_EABORTED, COEXIST_EUNSUPPORTED: the guard is held again; COEXIST_ENOTOWNER: it was not
    * held; COEXIST_ENOTRECOVERABLE: it cannot be taken again; COEXIST_EINVAL
@@ -69,11 +68,11 @@ export class Condvar {
   wait(guard: RelockableGuard, options?: WaitOptions): void {
     const limits = new Limits(options, false);
     const sequence = this.#begin(guard);
+    let woken = false;
     try {
-      const { views } = this.#place.ground;
-      if (!this.#spun(sequence)) block(this.#moved(sequence, limits, false), views.i32);
+      woken = this.#spun(sequence) || block(this.#moved(sequence, limits, false), this.#place.ground.views.i32);
     } finally {
-      this.#end();
+      this.#end(woken);
       guard.relock();
     }
   }
@@ -82,10 +81,11 @@ export class Condvar {
   async waitAsync(guard: RelockableGuard, options?: WaitOptions): Promise<void> {
     const limits = new Limits(options, true);
     const sequence = this.#begin(guard);
+    let woken = false;
     try {
-      await suspend(this.#moved(sequence, limits, false), this.#place.ground.views.i32, limits.signal);
+      woken = await suspend(this.#moved(sequence, limits, false), this.#place.ground.views.i32, limits.signal);
     } finally {
-      this.#end();
+      this.#end(woken);
       await guard.relockAsync();
     }
   }
@@ -99,11 +99,11 @@ export class Condvar {
     const limits = new Limits(options, false);
     while (!predicate()) {
       const sequence = this.#begin(guard);
+      let woken = false;
       try {
-        const { views } = this.#place.ground;
-        if (!this.#spun(sequence)) block(this.#moved(sequence, limits, true), views.i32);
+        woken = this.#spun(sequence) || block(this.#moved(sequence, limits, true), this.#place.ground.views.i32);
       } finally {
-        this.#end();
+        this.#end(woken);
         guard.relock();
       }
     }
@@ -114,10 +114,11 @@ export class Condvar {
     const limits = new Limits(options, true);
     while (!predicate()) {
       const sequence = this.#begin(guard);
+      let woken = false;
       try {
-        await suspend(this.#moved(sequence, limits, true), this.#place.ground.views.i32, limits.signal);
+        woken = await suspend(this.#moved(sequence, limits, true), this.#place.ground.views.i32, limits.signal);
       } finally {
-        this.#end();
+        this.#end(woken);
         await guard.relockAsync();
       }
     }
@@ -132,40 +133,43 @@ export class Condvar {
       guard.unlock();
       return sequence;
     } catch (error) {
-      this.#end();
+      this.#end(false);
       throw error;
     }
   }
 
-  #end(): void {
-    Atomics.sub(this.#place.ground.views.i32, this.#word('waiters'), 1);
+  #end(woken: boolean): void {
+    const { u32 } = this.#place.ground.views;
+    const waiters = Atomics.sub(u32, this.#word('waiters'), 1) - 1;
+    // A wake that was given for this one alone goes with it.
+    if (!woken && this.#pending() > waiters) this.#take();
   }
 
   #spun(sequence: number): boolean {
     return this.#spinner.look(this.#steps, this.#at + CONDVAR.sequence.offset, sequence) && this.#take();
   }
 
-  // Ends when a wake was taken; with `glances`, also when a bounded sleep has.
-  *#moved(begun: number, limits: Limits, glances: boolean): Waiting<void> {
+  // True when a wake was taken; with `glances`, false when a bounded sleep has ended.
+  *#moved(begun: number, limits: Limits, glances: boolean): Waiting<boolean> {
     const { i32 } = this.#place.ground.views;
     const index = this.#word('sequence');
     let slept = false;
     for (;;) {
       const sequence = Atomics.load(i32, index);
-      if (sequence !== begun && this.#take()) return;
+      if (sequence !== begun && this.#take()) return true;
       // This thread may have been woken for a notification that came before it began: that is for one who was there then.
-      if (slept && sequence === begun && this.#pending()) Atomics.notify(i32, index, 1);
+      if (slept && sequence === begun && this.#pending() > 0) Atomics.notify(i32, index, 1);
       const over = limits.over('a notification');
       if (over !== undefined) throw over;
-      if (slept && glances) return;
+      if (slept && glances) return false;
       yield { index, value: sequence, ms: limits.slice() };
       slept = true;
     }
   }
 
-  #pending(): boolean {
+  #pending(): number {
     const { u32 } = this.#place.ground.views;
-    return Atomics.load(u32, this.#word('wakes')) !== Atomics.load(u32, this.#word('taken'));
+    return (Atomics.load(u32, this.#word('wakes')) - Atomics.load(u32, this.#word('taken'))) >>> 0;
   }
 
   #take(): boolean {

@@ -5,7 +5,7 @@ import { LOCK_ALIGN, MUTEX_BYTES } from '../abi/sync.js';
 import { dispose } from '../host/dispose.js';
 import { type LockSteps, UNLOCK_DONE } from '../wasm/sync.js';
 import { guardToken, type Hold, LastLook, markConsistent, takeOwnerWord, unlockSlow } from './owner-word.js';
-import { type LockMemory, type NamedOptions, named, type Place, placed } from './place.js';
+import { isPlace, type LockMemory, type NamedOptions, named, type Place, placed } from './place.js';
 import { Spinner } from './spin.js';
 import { block, Limits, suspend, type WaitOptions } from './wait.js';
 
@@ -46,10 +46,7 @@ export class Mutex {
   /** @internal */
   constructor(place: Place);
   constructor(where: string | Place, options?: NamedOptions) {
-    const place =
-      typeof where === 'object' && where !== null
-        ? where
-        : named(where, 'mutex', () => ({ size: MUTEX_BYTES, holders: 0 }), options);
+    const place = isPlace(where) ? where : named(where, 'mutex', () => ({ size: MUTEX_BYTES, holders: 0 }), options);
     this.#place = place;
     this.#steps = place.ground.steps;
     this.#at = place.at;
@@ -71,7 +68,11 @@ export class Mutex {
     return new MutexGuard(this, token, died !== 0n);
   }
 
-  /** Takes the lock if nobody lives who holds it; undefined if somebody does. Never waits. @throws COEXIST_ENOTRECOVERABLE */
+  /**
+   * Takes the lock if nobody holds it; undefined if somebody does. Never waits. Asks at most every 50 ms whether the owner died, and
+   * takes the lock over then.
+   * @throws COEXIST_ENOTRECOVERABLE
+   */
   tryLock(): MutexGuard | undefined {
     const token = this.#steps.lock(this.#at);
     if (token !== 0) return new MutexGuard(this, token, false);

@@ -4,7 +4,7 @@
 import { CoexistError } from '../abi/errors.js';
 import { LOCK_ALIGN, ONCE_BYTES, ONCE_DONE, ONCE_DONE_HIGH, ONCE_POISONED, WAITERS } from '../abi/sync.js';
 import { contend } from './owner-word.js';
-import { type LockMemory, type NamedOptions, named, type Place, placed } from './place.js';
+import { isPlace, type LockMemory, type NamedOptions, named, type Place, placed } from './place.js';
 import { block, Limits, suspend, type Waiting, type WaitOptions } from './wait.js';
 
 /** What the initialiser is told. */
@@ -40,10 +40,7 @@ export class Once {
   /** @internal */
   constructor(place: Place);
   constructor(where: string | Place, options?: NamedOptions) {
-    this.#place =
-      typeof where === 'object' && where !== null
-        ? where
-        : named(where, 'once', () => ({ size: ONCE_BYTES, holders: 0 }), options);
+    this.#place = isPlace(where) ? where : named(where, 'once', () => ({ size: ONCE_BYTES, holders: 0 }), options);
   }
 
   /** Whether the initialiser has run to its end, so that what it did can be seen. */

@@ -40,6 +40,7 @@ export interface NamedOptions {
   readonly area?: AreaLike | undefined;
 }
 
+const places = new WeakSet<object>();
 const grounds = new WeakMap<SharedArrayBuffer, { ground: Ground; wasm: boolean }>();
 
 /**
@@ -59,6 +60,11 @@ export function named(
   return { ground, at: entry.offset, label: JSON.stringify(name), holders };
 }
 
+/** Whether a constructor was given a place, which only `placed` makes; anything else has to be a name. */
+export function isPlace(where: unknown): where is Place {
+  return typeof where === 'object' && where !== null && places.has(where);
+}
+
 /**
  * The place at a byte offset of the caller's own memory.
  * @throws COEXIST_EINVAL
@@ -76,16 +82,20 @@ export function placed(memory: LockMemory, offset: number, size: number, holders
     throw invalid('offset', offset, `a multiple of ${LOCK_ALIGN} from 0 to ${last}: the object has ${size} bytes`);
   }
   const known = knownCore(buffer)?.views.memory ?? (inner === undefined ? undefined : (memory as SharedMemory));
-  return { ground: groundOf(buffer, known), at: offset, label: `the lock at byte ${offset}`, holders };
+  const place = { ground: groundOf(buffer, known), at: offset, label: `the lock at byte ${offset}`, holders };
+  places.add(place);
+  return place;
 }
 
 // One per memory and copy: a wasm instance belongs to one memory. A memory may be met first as a bare buffer.
 function groundOf(buffer: SharedArrayBuffer, memory: SharedMemory | undefined): Ground {
   const known = grounds.get(buffer);
   const wasm = memory !== undefined && wasmAllowed();
-  if (known !== undefined && (known.wasm || !wasm)) return known.ground;
+  // A buffer that has grown since needs longer views.
+  const grown = known !== undefined && known.ground.views.u32.byteLength < (buffer.byteLength & ~3);
+  if (known !== undefined && !grown && (known.wasm || !wasm)) return known.ground;
   const anchor = anchorOf(THREAD_KEY);
-  const views = known?.ground.views ?? viewsOver(buffer);
+  const views = known === undefined || grown ? viewsOver(buffer) : known.ground.views;
   const identity = { low: anchor[ANCHOR_LOW] as number, high: anchor[ANCHOR_HIGH] as number };
   const steps = lockStepsOn(views, wasm ? memory : undefined, identity);
   const ground = { views, steps, self: identityIn(anchor) };

@@ -21,6 +21,7 @@ import {
   consistentAlready,
   contend,
   deadlock,
+  guardToken,
   type Hold,
   isDead,
   LastLook,
@@ -33,7 +34,7 @@ import {
   takeOwnerWord,
   unlockSlow,
 } from './owner-word.js';
-import { type LockMemory, type NamedOptions, named, type Place, placed } from './place.js';
+import { isPlace, type LockMemory, type NamedOptions, named, type Place, placed } from './place.js';
 import { Spinner } from './spin.js';
 import { block, Limits, suspend, type Waiting, type WaitOptions } from './wait.js';
 
@@ -83,8 +84,7 @@ export class RwLock {
   /** @internal */
   constructor(place: Place);
   constructor(where: string | Place, options?: RwLockOptions) {
-    this.#place =
-      typeof where === 'object' && where !== null ? where : named(where, 'rwlock', namedSize(options), options);
+    this.#place = isPlace(where) ? where : named(where, 'rwlock', namedSize(options), options);
     this.#steps = this.#place.ground.steps;
     this.#at = this.#place.at;
     settleHolders(this.#place);
@@ -107,7 +107,7 @@ export class RwLock {
     );
   }
 
-  /** As `read()`, if no writer that lives holds the lock or waits; undefined otherwise. Never waits. */
+  /** As `read()`, if no writer holds the lock or waits; undefined otherwise. Never waits. Asks at most every 50 ms whether one died. */
   tryRead(): RwLockGuard | undefined {
     if (this.#steps.read_lock(this.#at, this.#own()) === 1) return new RwLockGuard(this, READING);
     return this.#try(this.#look.takeOver(this.#place));
@@ -134,7 +134,7 @@ export class RwLock {
     );
   }
 
-  /** As `write()`, if nobody that lives holds the lock; undefined otherwise. Never waits. */
+  /** As `write()`, if nobody holds the lock; undefined otherwise. Never waits. Asks at most every 50 ms whether a writer died. */
   tryWrite(): RwLockGuard | undefined {
     const token = this.#steps.lock(this.#at);
     return this.#try(token === 0 ? this.#look.takeOver(this.#place) : { token, died: 0n });
@@ -173,15 +173,28 @@ export class RwLock {
 
   *#write(limits: Limits): Waiting<RwHold> {
     const token = this.#steps.lock(this.#at) || (limits.async ? 0 : this.#spinner.lock(this.#steps, this.#at));
-    const hold = token === 0 ? yield* takeOwnerWord(this.#place, limits) : { token, died: 0n };
+    if (token === 0) this.#refuseUpgrade(limits);
+    const hold =
+      token === 0
+        ? yield* takeOwnerWord(this.#place, limits)
+        : { token: limits.async ? guardToken(this.#place, token) : token, died: 0n };
     if (this.#steps.next_reader(this.#at, 0) < 0) return { ...hold, mode: 'write', readersDied: 0 };
     return yield* this.#alone(hold, limits);
+  }
+
+  // A thread that reads would wait for itself, or for another that does the same.
+  #refuseUpgrade(limits: Limits): void {
+    if (limits.async) return;
+    const row = this.#row === NO_ROW ? ownRow(this.#place) : this.#row;
+    const count = row === undefined ? 0 : this.#place.ground.views.i32[countIndex(row)];
+    if (count !== 0) throw deadlock(this.#place);
   }
 
   // With the owner word taken: waits until nobody reads, or gives the word back.
   *#alone(hold: Hold, limits: Limits): Waiting<RwHold> {
     let alone = false;
     try {
+      this.#refuseUpgrade(limits);
       const readersDied = yield* this.#drain(limits);
       alone = true;
       return { ...hold, mode: 'write', readersDied };
@@ -200,7 +213,6 @@ export class RwLock {
       const reader = Atomics.load(i64, identityIndex(row));
       // A free row's count is what a dead reader left.
       if (count !== 0 && reader !== 0n) {
-        if (reader === this.#place.ground.self && !limits.async) throw deadlock(this.#place);
         const over = limits.over(this.#place.label);
         if ((looks.due() || over !== undefined) && isDead(this.#place, reader)) {
           if (Atomics.compareExchange(i64, identityIndex(row), reader, 0n) === reader) died++;

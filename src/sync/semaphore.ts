@@ -20,7 +20,7 @@ import {
 } from './holders.js';
 import { enter, leave } from './inner-lock.js';
 import { isDead, Looks, releasedAlready } from './owner-word.js';
-import { type LockMemory, type NamedOptions, named, type Place, placed } from './place.js';
+import { isPlace, type LockMemory, type NamedOptions, named, type Place, placed } from './place.js';
 import { block, Limits, suspend, type Waiting, type WaitOptions } from './wait.js';
 
 const MOST = 0x7fffffff;
@@ -77,8 +77,7 @@ export class Semaphore {
     if (!Number.isInteger(permits) || permits < 0 || permits >= MOST) {
       throw invalid('permits', permits, `an integer from 0 to ${MOST - 1}`);
     }
-    this.#place =
-      typeof where === 'object' && where !== null ? where : named(where, 'semaphore', namedSize(options), options);
+    this.#place = isPlace(where) ? where : named(where, 'semaphore', namedSize(options), options);
     this.#permits = permits;
     settleHolders(this.#place);
     // One more than there are, so that 0 is "not made yet".
@@ -125,9 +124,9 @@ export class Semaphore {
       const index = this.#word('released');
       const released = Atomics.load(i32, index);
       if (this.#permits + released + permits >= MOST) {
-        throw new CoexistError('COEXIST_EOVERFLOW', `${this.#place.label} would have more than ${MOST} permits`, {
+        throw new CoexistError('COEXIST_EOVERFLOW', `${this.#place.label} would have more than ${MOST - 1} permits`, {
           found: this.#permits + released + permits,
-          expected: `at most ${MOST}`,
+          expected: `at most ${MOST - 1}`,
           remedy: 'Release only what was acquired, or what there is to be taken.',
         });
       }
@@ -137,10 +136,12 @@ export class Semaphore {
 
   /** Permits that could be taken just now. */
   available(): number {
-    const { i32 } = this.#place.ground.views;
+    const { i32, i64 } = this.#place.ground.views;
     let held = 0;
     for (let k = 0, end = rowsUsed(this.#place); k < end; k++) {
-      held += Atomics.load(i32, countIndex(rowAt(this.#place, k)));
+      const row = rowAt(this.#place, k);
+      const count = Atomics.load(i32, countIndex(row));
+      if (count !== 0 && Atomics.load(i64, identityIndex(row)) !== 0n) held += count;
     }
     return this.#permits + Atomics.load(i32, this.#word('released')) - held;
   }
@@ -194,7 +195,8 @@ export class Semaphore {
     for (let k = 0, end = rowsUsed(this.#place); k < end; k++) {
       const row = rowAt(this.#place, k);
       if (Atomics.load(i32, countIndex(row)) === 0) continue;
-      if (!isDead(this.#place, Atomics.load(i64, identityIndex(row)))) continue;
+      const holder = Atomics.load(i64, identityIndex(row));
+      if (holder === 0n || !isDead(this.#place, holder)) continue;
       Atomics.store(i32, countIndex(row), 0);
       Atomics.store(i64, identityIndex(row), 0n);
       found = true;
@@ -225,11 +227,12 @@ export class Semaphore {
   }
 
   // Takes from this thread's row; the row is free again where nothing is left in it.
-  #fromRow(permits: number): void {
+  #fromRow(permits: number, before?: () => void): void {
     const { i32, i64 } = this.#place.ground.views;
     const row = ownRow(this.#place);
     const count = row === undefined ? 0 : Atomics.load(i32, countIndex(row));
     if (row === undefined || count < permits) throw releasedAlready(this.#place.label);
+    before?.();
     Atomics.store(i32, countIndex(row), count - permits);
     if (count === permits) Atomics.store(i64, identityIndex(row), 0n);
   }
@@ -244,8 +247,7 @@ export class Semaphore {
       semaphore.#change(() => {
         const { i32 } = semaphore.#place.ground.views;
         // First the permits, then the row: in between there are too few, never too many.
-        Atomics.sub(i32, semaphore.#word('released'), permits);
-        semaphore.#fromRow(permits);
+        semaphore.#fromRow(permits, () => Atomics.sub(i32, semaphore.#word('released'), permits));
       });
     labelOf = (semaphore) => semaphore.#place.label;
   }

@@ -4,16 +4,16 @@
 
 import type { LockSteps } from '../wasm/sync.js';
 
-/** Looks (about a ns each) before a sleep. A tool that explores schedules sets them to 0. */
+/** Looks (about half a ns each in wasm) before a sleep. A tool that explores schedules sets them to 0. */
 export const SPIN = {
   /** Locks: a critical section that lasts longer than about a microsecond is worth a sleep. */
-  lock: 1000,
+  lock: 2000,
   /** Waits for an event: as long as a wake-up across cores takes, so that one side that looks can draw the other back to it. */
-  event: 100_000,
+  event: 200_000,
 };
 
 /** So many failures in a row end the looking. */
-const PATIENCE = 4;
+const PATIENCE = 6;
 /** Waits until the first and, at most, the next attempt; doubled at each failure. */
 const FIRST_PAUSE = 32;
 const LONGEST_PAUSE = 2048;

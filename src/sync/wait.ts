@@ -58,7 +58,7 @@ export class Limits {
     return new CoexistError('COEXIST_ETIMEDOUT', `${what} was not to be had within ${this.#timeout} ms`, {
       found: this.#timeout,
       expected: 'to have it in time',
-      remedy: 'Nothing is held and nothing has changed: try again, or wait longer.',
+      remedy: 'Nothing has changed by it: try again, or wait longer.',
     });
   }
 
@@ -139,7 +139,7 @@ function aborted(signal: AbortSignal): CoexistError {
     {
       found: signal.reason,
       expected: 'a signal that is not aborted',
-      remedy: 'Nothing is held and nothing has changed.',
+      remedy: 'Nothing has changed by the wait.',
       cause: signal.reason,
     },
   );

@@ -4,6 +4,9 @@
 import { CONDVAR, HOLDER, HOLDER_BYTES, HOLDERS_OFFSET, MUTEX, RWLOCK, TOKEN_GUARDED, WAITERS } from '../abi/sync.js';
 import { type LockSteps, UNLOCK_DONE, UNLOCK_LOOK, UNLOCK_TOKEN } from './sync.js';
 
+/** What one look costs here, in looks of the wasm. */
+const LOOK = 16;
+
 export interface LockViews {
   readonly i32: Int32Array<SharedArrayBuffer>;
   readonly u32: Uint32Array<SharedArrayBuffer>;
@@ -30,7 +33,7 @@ export function createLockTwin(
     lock,
 
     spin_lock(at, times) {
-      for (let left = times; left > 0; left--) {
+      for (let left = times; left > 0; left -= LOOK) {
         const token = Atomics.load(i64, owner(at)) === 0n ? lock(at) : 0;
         if (token !== 0) return token;
       }
@@ -96,7 +99,7 @@ export function createLockTwin(
     },
 
     spin(at, value, times) {
-      for (let left = times; left > 0; left--) {
+      for (let left = times; left > 0; left -= LOOK) {
         if (Atomics.load(i32, at >>> 2) !== value) return left;
       }
       return 0;
