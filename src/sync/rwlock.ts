@@ -128,9 +128,20 @@ export class RwLock {
    * COEXIST_EUNSUPPORTED, COEXIST_EINVAL; nothing is held then
    */
   write(options?: WaitOptions): RwLockGuard {
+    // hot: two wasm calls, where nobody holds it
+    const token = options === undefined ? this.#steps.lock(this.#at) : 0;
+    if (token === 0) {
+      return new RwLockGuard(
+        this,
+        this.#block(new Limits(options, false), (limits) => this.#write(limits)),
+      );
+    }
+    const hold = { token, died: 0n };
+    if (this.#steps.next_reader(this.#at, 0) < 0)
+      return new RwLockGuard(this, { ...hold, mode: 'write', readersDied: 0 });
     return new RwLockGuard(
       this,
-      this.#block(new Limits(options, false), (limits) => this.#write(limits)),
+      this.#block(new Limits(undefined, false), (limits) => this.#alone(hold, limits)),
     );
   }
 
