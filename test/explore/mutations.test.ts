@@ -10,9 +10,9 @@ import { optionsOf, type Protocol, protocols } from '../../workers/explore-proto
 const ROOT = new URL('../../', import.meta.url);
 const BUILD = new URL('build/workers/', ROOT);
 
-function search(mutation: Mutation, core: string, replay?: string) {
+function search(mutation: Mutation, core: string) {
   const protocol = protocols.find(({ name }) => name === mutation.protocol) as Protocol;
-  return explore({ ...optionsOf(protocol, 'twin', mutation, BUILD, core), replay });
+  return explore(optionsOf(protocol, 'twin', mutation, BUILD, core));
 }
 
 test('there are at least twelve', () => {
@@ -21,14 +21,13 @@ test('there are at least twelve', () => {
 });
 
 describe.each(mutations)('$name', (mutation) => {
-  test('is found, with a trace, and replays', async () => {
+  test('is found, and its schedule runs again for the trace', async () => {
     const mutant = plant(mutation, ROOT);
     const { failure, trace } = await search(mutation, mutant);
     expect(`${failure?.kind}: ${failure?.error.message}`).toContain(mutation.finds);
     expect(trace.length).toBeGreaterThan(0);
-    const again = await search(mutation, mutant, failure?.schedule);
-    expect(again.failure?.error.message).toBe(failure?.error.message);
-    expect(again.trace).toEqual(trace);
+    // Where the second run ended otherwise, the last line says so.
+    expect(trace.at(-1)).not.toContain('when run again');
   });
 });
 
