@@ -103,9 +103,15 @@ function lock(name: string, about: string): Protocol[] {
       variant: 'timeout',
       about: 'one wait may time out',
       timeouts: 'any',
-      short,
+      short: short.slice(0, 2),
     },
-    { name: `${name}-abort`, module: name, variant: 'abort', about: 'one wait may be aborted', short },
+    {
+      name: `${name}-abort`,
+      module: name,
+      variant: 'abort',
+      about: 'one wait may be aborted',
+      short: short.slice(0, 2),
+    },
   ];
 }
 
