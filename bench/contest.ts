@@ -73,7 +73,7 @@ async function startThreads(count: number): Promise<Threads> {
       const counted = (cellOf(shared, work) - before) | 0;
       if (COUNTED.has(work) && counted !== all) throw new Error(`${work}: ${all} turns, but ${counted} counted`);
       const { most, least } = spread.get(work) ?? { most: [], least: [] };
-      spread.set(work, { most: [...most, Math.max(...turns)], least: [...least, Math.min(...turns)] });
+      spread.set(work, { most: [...most, Math.max(...turns)], least: [...least, Math.max(1, Math.min(...turns))] });
       return { overriddenDuration: (elapsed / all) * TURNS };
     },
     end: () => Promise.all(workers.map((worker) => worker.terminate())),
