@@ -83,7 +83,9 @@ async function main({ names, json }: ReturnType<typeof parse>): Promise<void> {
     console.log(
       `${met} of ${results.length} bars met. A ratio is the median over rounds in which all variants took turns;`,
     );
-    console.log('limit: what the plain increment, without the library, reaches on this machine in the same rounds.');
+    console.log(
+      'limit: what plain code (an increment, a lock word without an owner) reaches on this machine in the same rounds.',
+    );
   }
 }
 
