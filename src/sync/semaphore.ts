@@ -99,6 +99,8 @@ export class Semaphore {
 
   /** As `acquire()`, without blocking. */
   async acquireAsync(options?: AcquireOptions): Promise<SemaphoreGuard> {
+    const quick = options === undefined ? this.#quick() : undefined;
+    if (quick !== undefined) return new SemaphoreGuard(this, quick);
     const limits = new Limits(options, true);
     const waiting = this.#acquire(wanted(options), limits);
     return new SemaphoreGuard(this, await suspend(waiting, this.#place.ground.views.i32, limits.signal));
