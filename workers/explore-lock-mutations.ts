@@ -102,8 +102,8 @@ export const lockMutations: readonly Mutation[] = [
     maxPreemptions: 2,
     kills: 0,
     finds: 'is inside',
-    find: 'Atomics.store(u32, count(row), 1); if (Atomics.load(i64, owner(at)) === 0n) return 1;',
-    replace: 'if (Atomics.load(i64, owner(at)) === 0n) { Atomics.store(u32, count(row), 1); return 1; }',
+    find: 'Atomics.store(i32, count(row), COUNT_UNDECIDED); if (Atomics.load(i64, owner(at)) === 0n) { i32[count(row)] = 1; return 1; }',
+    replace: 'if (Atomics.load(i64, owner(at)) === 0n) { Atomics.store(i32, count(row), 1); return 1; }',
   },
   {
     name: 'reader leaves without waking',
@@ -122,8 +122,8 @@ export const lockMutations: readonly Mutation[] = [
     maxPreemptions: 2,
     kills: 0,
     finds: 'nobody could run',
-    find: 'Atomics.store(u32, count(row), 0); Atomics.notify(i32, count(row)); return 0;',
-    replace: 'Atomics.store(u32, count(row), 0); return 0;',
+    find: 'Atomics.store(i32, count(row), 0); Atomics.notify(i32, count(row)); return 0;',
+    replace: 'Atomics.store(i32, count(row), 0); return 0;',
   },
   {
     name: 'writer overlooks the first reader',
@@ -132,8 +132,8 @@ export const lockMutations: readonly Mutation[] = [
     maxPreemptions: 1,
     kills: 0,
     finds: 'inside',
-    find: 'if (this.#steps.next_reader(this.#at, 0) < 0) return { ...hold',
-    replace: 'if (this.#steps.next_reader(this.#at, 0) < 1) return { ...hold',
+    find: 'if (this.#steps.next_reader(this.#at, 0) < 0) return new',
+    replace: 'if (this.#steps.next_reader(this.#at, 0) < 1) return new',
   },
   {
     name: 'done before it has run',
@@ -233,7 +233,7 @@ export const lockMutations: readonly Mutation[] = [
     maxPreemptions: 1,
     kills: 1,
     finds: 'livelock',
-    find: 'if (!isDead(this.#place, Atomics.load(i64, identityIndex(row)))) continue;',
+    find: 'if (holder <= 0n || !isDead(this.#place, holder)) continue;',
     replace: 'continue;',
   },
   {

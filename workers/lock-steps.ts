@@ -87,11 +87,6 @@ function adopt({ mutex, storeLong, dead }: Stage): core.MutexGuard {
 
 export const PLAYS = {
   lock: onMutex(({ mutex }) => ({ run: () => mutex.lock() })),
-  // Without its guard, nobody could release what a cut leaves behind, if it passed for the other flow's.
-  'lock after the hold of a flow': async (stage) => {
-    (await stage.mutex.lockAsync()).unlock();
-    return { run: () => stage.mutex.lock(), goOn: (self) => mutexGoesOn(stage, self) };
-  },
   unlock: onMutex(({ mutex }) => {
     const guard = mutex.lock();
     return { run: () => guard.unlock() };

@@ -59,9 +59,12 @@ export const SEMAPHORE = {
 export const BARRIER = { ...RWLOCK, parties: u32(20), phase: u32(24) } as const;
 export const HOLDERS_OFFSET = 64;
 
-/** One row of a table of holders. */
+/** One row of a table of holders. The identity is negated while its thread prepares the row, as in a slot. */
 export const HOLDER = { identity: i64(0), count: u32(8), phase: u32(12) } as const;
 export const HOLDER_BYTES = 16;
+
+/** A reader's count until it has looked at the owner word: not 0 for a writer, and no hold for its own thread. */
+export const COUNT_UNDECIDED = -0x80000000;
 
 /** Rows of a placed object, where its user does not say. */
 export const PLACED_HOLDERS = 60;

@@ -183,7 +183,7 @@ export class Barrier {
     let arrived = 0;
     for (let k = 0, end = rowsUsed(this.#place); k < end; k++) {
       const row = rowAt(this.#place, k);
-      const here = Atomics.load(i32, phaseIndex(row)) === phase && Atomics.load(i64, identityIndex(row)) !== 0n;
+      const here = Atomics.load(i32, phaseIndex(row)) === phase && Atomics.load(i64, identityIndex(row)) > 0n;
       if (here) arrived += Atomics.load(i32, countIndex(row));
     }
     return arrived;
@@ -193,7 +193,7 @@ export class Barrier {
     const { i64 } = this.#place.ground.views;
     for (let k = 0, end = rowsUsed(this.#place); k < end; k++) {
       const party = Atomics.load(i64, identityIndex(rowAt(this.#place, k)));
-      if (party !== 0n && isDead(this.#place, party)) return true;
+      if (party > 0n && isDead(this.#place, party)) return true;
     }
     return false;
   }

@@ -154,15 +154,21 @@ export class Condvar {
     const { i32 } = this.#place.ground.views;
     const index = this.#word('sequence');
     let slept = false;
+    let woken = false;
+    let handedOn = false;
     for (;;) {
       const sequence = Atomics.load(i32, index);
       if (sequence !== begun && this.#take()) return true;
       // This thread may have been woken for a notification that came before it began: that is for one who was there then.
-      if (slept && sequence === begun && this.#pending() > 0) Atomics.notify(i32, index, 1);
+      // Once: two such waiters must not wake each other for ever.
+      if (woken && !handedOn && sequence === begun && this.#pending() > 0) {
+        handedOn = true;
+        Atomics.notify(i32, index, 1);
+      }
       const over = limits.over('a notification');
       if (over !== undefined) throw over;
       if (slept && glances) return false;
-      yield { index, value: sequence, ms: limits.slice() };
+      woken = !(yield { index, value: sequence, ms: limits.slice() });
       slept = true;
     }
   }

@@ -62,20 +62,23 @@ export function ownRow(place: Place): number | undefined {
   const { i64 } = place.ground.views;
   for (let k = 0, end = rowsUsed(place); k < end; k++) {
     const row = rowAt(place, k);
-    if (Atomics.load(i64, identityIndex(row)) === place.ground.self) return row;
+    const identity = Atomics.load(i64, identityIndex(row));
+    if (identity === place.ground.self) return row;
+    // Being prepared, and cut.
+    if (identity === -place.ground.self) return prepare(place, row);
   }
   return undefined;
 }
 
 /**
  * A row for this thread, which has none: a free one, else that of a dead thread. It is this thread's from the CAS of the
- * identity on; the count that the last holder left is void and is cleared before the row is used.
+ * identity on, and prepared until the count that the last holder left is cleared.
  * @throws COEXIST_EFULL; nothing changed
  */
 export function takeRow(place: Place): number {
   const used = rowsUsed(place);
   const free = (was: bigint): boolean => was === 0n;
-  const dead = (was: bigint): boolean => isDead(place, was);
+  const dead = (was: bigint): boolean => was !== 0n && isDead(place, was < 0n ? -was : was);
   const row =
     claim(place, 0, used, free) ??
     // Asking about every holder is slow, so it is done each time the table would double.
@@ -91,7 +94,7 @@ export function takeRow(place: Place): number {
 }
 
 function claim(place: Place, from: number, to: number, fits: (was: bigint) => boolean): number | undefined {
-  const { i32, i64, u32 } = place.ground.views;
+  const { i64, u32 } = place.ground.views;
   const used = (place.at + RWLOCK.holders_used.offset) >>> 2;
   for (let k = from; k < to; k++) {
     const row = rowAt(place, k);
@@ -101,11 +104,18 @@ function claim(place: Place, from: number, to: number, fits: (was: bigint) => bo
     for (let end = Atomics.load(u32, used); end <= k; end = Atomics.load(u32, used)) {
       Atomics.compareExchange(u32, used, end, k + 1);
     }
-    if (Atomics.compareExchange(i64, identityIndex(row), was, place.ground.self) !== was) continue;
-    Atomics.store(u32, countIndex(row), 0);
-    // Whoever waits for the dead holder's count.
-    Atomics.notify(i32, countIndex(row));
-    return row;
+    if (Atomics.compareExchange(i64, identityIndex(row), was, -place.ground.self) !== was) continue;
+    return prepare(place, row);
   }
   return undefined;
+}
+
+// What the last holder counted is void, and must be gone before this thread takes the row for its own.
+function prepare(place: Place, row: number): number {
+  const { i32, i64 } = place.ground.views;
+  Atomics.store(i32, countIndex(row), 0);
+  // Whoever waits for the dead holder's count.
+  Atomics.notify(i32, countIndex(row));
+  Atomics.store(i64, identityIndex(row), place.ground.self);
+  return row;
 }

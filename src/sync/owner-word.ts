@@ -17,21 +17,20 @@ export const highOf = (word: bigint): number => Number(BigInt.asIntN(32, word >>
 export const isDead = (place: Place, identity: bigint): boolean =>
   identity !== place.ground.self && host.liveness(identity, place.ground.self) === 'dead';
 
-/** Sleeps in a row that may end early before a waiter asks all the same whether the owner lives. */
-const EARLY = 16;
-
 /**
  * Says when it is time to ask whether somebody lives, since a look at /proc costs microseconds: behind a sleep that nobody ended,
- * and now and then where others keep waking this thread.
+ * and once per slice where others keep waking this thread.
  */
 export class Looks {
-  #early = 0;
+  #early = Number.POSITIVE_INFINITY;
   #due = false;
 
   /** How a sleep has ended. */
   woke(timedOut: boolean): void {
-    this.#early = timedOut ? 0 : this.#early + 1;
-    this.#due = timedOut || this.#early % EARLY === 0;
+    const now = timedOut ? 0 : host.now();
+    this.#due = timedOut || now - this.#early >= SLICE_MS;
+    if (this.#due) this.#early = Number.POSITIVE_INFINITY;
+    else this.#early = Math.min(this.#early, now);
   }
 
   due(): boolean {

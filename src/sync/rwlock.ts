@@ -197,8 +197,8 @@ export class RwLock {
   #refuseUpgrade(limits: Limits): void {
     if (limits.async) return;
     const row = this.#row === NO_ROW ? ownRow(this.#place) : this.#row;
-    const count = row === undefined ? 0 : this.#place.ground.views.i32[countIndex(row)];
-    if (count !== 0) throw deadlock(this.#place);
+    const count = row === undefined ? 0 : (this.#place.ground.views.i32[countIndex(row)] as number);
+    if (count > 0) throw deadlock(this.#place);
   }
 
   // With the owner word taken: waits until nobody reads, or gives the word back.
@@ -222,8 +222,8 @@ export class RwLock {
       const row = rowAt(this.#place, k);
       const count = Atomics.load(i32, countIndex(row));
       const reader = Atomics.load(i64, identityIndex(row));
-      // A free row's count is what a dead reader left.
-      if (count !== 0 && reader !== 0n) {
+      // The count of a row that is free, or being prepared, is what a dead reader left.
+      if (count !== 0 && reader > 0n) {
         const over = limits.over(this.#place.label);
         if ((looks.due() || over !== undefined) && isDead(this.#place, reader)) {
           if (Atomics.compareExchange(i64, identityIndex(row), reader, 0n) === reader) died++;

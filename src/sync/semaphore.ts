@@ -145,7 +145,7 @@ export class Semaphore {
     for (let k = 0, end = rowsUsed(this.#place); k < end; k++) {
       const row = rowAt(this.#place, k);
       const count = Atomics.load(i32, countIndex(row));
-      if (count !== 0 && Atomics.load(i64, identityIndex(row)) !== 0n) held += count;
+      if (count !== 0 && Atomics.load(i64, identityIndex(row)) > 0n) held += count;
     }
     return this.#permits + Atomics.load(i32, this.#word('released')) - held;
   }
@@ -219,7 +219,7 @@ export class Semaphore {
       const row = rowAt(this.#place, k);
       if (Atomics.load(i32, countIndex(row)) === 0) continue;
       const holder = Atomics.load(i64, identityIndex(row));
-      if (holder === 0n || !isDead(this.#place, holder)) continue;
+      if (holder <= 0n || !isDead(this.#place, holder)) continue;
       Atomics.store(i32, countIndex(row), 0);
       Atomics.store(i64, identityIndex(row), 0n);
       found = true;

@@ -1,7 +1,17 @@
 // The fast paths of locks in JavaScript. A thread can be terminated between any two operations here; the comments say what
 // that leaves. `Atomics` is looked up at each call, so that a stepping one can be put in its place.
 
-import { CONDVAR, HOLDER, HOLDER_BYTES, HOLDERS_OFFSET, MUTEX, RWLOCK, TOKEN_GUARDED, WAITERS } from '../abi/sync.js';
+import {
+  CONDVAR,
+  COUNT_UNDECIDED,
+  HOLDER,
+  HOLDER_BYTES,
+  HOLDERS_OFFSET,
+  MUTEX,
+  RWLOCK,
+  TOKEN_GUARDED,
+  WAITERS,
+} from '../abi/sync.js';
 import { type LockSteps, UNLOCK_DONE, UNLOCK_LOOK, UNLOCK_TOKEN } from './sync.js';
 
 /** What one look costs here, in looks of the wasm. */
@@ -53,26 +63,30 @@ export function createLockTwin(
     },
 
     read_lock(at, row) {
-      const readers = u32[count(row)] as number;
-      if (readers !== 0) {
-        u32[count(row)] = readers + 1;
+      const readers = i32[count(row)] as number;
+      if (readers > 0) {
+        i32[count(row)] = readers + 1;
         return 1;
       }
-      Atomics.store(u32, count(row), 1);
-      if (Atomics.load(i64, owner(at)) === 0n) return 1;
-      Atomics.store(u32, count(row), 0);
+      // Not 1 yet: cut before the look at the owner word, this thread would take itself for a reader.
+      Atomics.store(i32, count(row), COUNT_UNDECIDED);
+      if (Atomics.load(i64, owner(at)) === 0n) {
+        i32[count(row)] = 1;
+        return 1;
+      }
+      Atomics.store(i32, count(row), 0);
       Atomics.notify(i32, count(row));
       return 0;
     },
 
     read_unlock(at, row) {
-      const readers = u32[count(row)] as number;
-      if (readers === 0) return 0;
+      const readers = i32[count(row)] as number;
+      if (readers <= 0) return 0;
       if (readers > 1) {
-        u32[count(row)] = readers - 1;
+        i32[count(row)] = readers - 1;
         return 1;
       }
-      Atomics.store(u32, count(row), 0);
+      Atomics.store(i32, count(row), 0);
       // Stopped here: the writer looks again when its bounded sleep ends.
       if (Atomics.load(i64, owner(at)) !== 0n) Atomics.notify(i32, count(row));
       return 1;

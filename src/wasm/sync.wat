@@ -54,11 +54,12 @@
     (drop (memory.atomic.notify offset=%lock.owner_high% (local.get $at) (local.get $wake)))
     (i32.const 0))
 
-  ;; ---- clause 49: the count first, then the look at the owner word; a writer does the two in the other order
+  ;; ---- clause 49: the count first, then the look at the owner word; a writer does the two in the other order. Nothing cuts it
+  ;; between them here, so the count need not be undecided first
   (func (export "read_lock") (param $at i32) (param $row i32) (result i32)
     (local $count i32)
     (local.set $count (i32.load offset=%holder.count% (local.get $row)))
-    (if (local.get $count)
+    (if (i32.gt_s (local.get $count) (i32.const 0))
       (then
         (i32.store offset=%holder.count% (local.get $row) (i32.add (local.get $count) (i32.const 1)))
         (return (i32.const 1))))
@@ -71,7 +72,7 @@
   (func (export "read_unlock") (param $at i32) (param $row i32) (result i32)
     (local $count i32)
     (local.set $count (i32.load offset=%holder.count% (local.get $row)))
-    (if (i32.eqz (local.get $count)) (then (return (i32.const 0))))
+    (if (i32.le_s (local.get $count) (i32.const 0)) (then (return (i32.const 0))))
     (if (i32.gt_u (local.get $count) (i32.const 1))
       (then
         (i32.store offset=%holder.count% (local.get $row) (i32.sub (local.get $count) (i32.const 1)))
