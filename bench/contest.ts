@@ -20,10 +20,13 @@ export interface Bars {
   readonly fairness?: Bar;
 }
 
+/** Samples in which turns are added up for the fairness. */
+const WINDOW = 4;
+
 interface Threads {
   sample(work: WorkName): Timed;
-  /** For each sample of this work: turns of the luckiest and of the unluckiest thread. */
-  readonly spread: Map<WorkName, { readonly most: number[]; readonly least: number[] }>;
+  /** For each sample of this work: the turns of each thread. */
+  readonly turns: Map<WorkName, (readonly number[])[]>;
   end(): Promise<unknown>;
 }
 
@@ -41,13 +44,24 @@ export function contest(count: number, name: string, what: string, bars: Bars): 
     );
     await threads.end();
     const rows: Row[] = [row(`multithreading against ${what}, ${count} threads`, times.peer, times.own, bars.time)];
-    const spread = threads.spread.get(own);
-    if (bars.fairness !== undefined && spread !== undefined) {
-      const text = `${what}, ${count} threads: most turns against fewest`;
-      rows.push(row(text, spread.most, spread.least, bars.fairness));
+    if (bars.fairness !== undefined) {
+      const windows = windowsOf(threads.turns.get(own) ?? []);
+      const most = windows.map((turns) => Math.max(...turns));
+      const least = windows.map((turns) => Math.max(1, Math.min(...turns)));
+      rows.push(row(`${what}, ${count} threads: most turns against fewest`, most, least, bars.fairness));
     }
     return rows;
   };
+}
+
+/** Turns of each thread in windows of several samples: one sample is hardly longer than a time slice of the kernel. */
+function windowsOf(samples: readonly (readonly number[])[]): number[][] {
+  const windows: number[][] = [];
+  for (let k = 0; k + WINDOW <= samples.length; k += WINDOW) {
+    const [first = [], ...others] = samples.slice(k, k + WINDOW);
+    windows.push(first.map((turns, thread) => others.reduce((sum, turn) => sum + (turn[thread] as number), turns)));
+  }
+  return windows;
 }
 
 async function startThreads(count: number): Promise<Threads> {
@@ -62,9 +76,9 @@ async function startThreads(count: number): Promise<Threads> {
       return worker;
     }),
   );
-  const spread: Threads['spread'] = new Map();
+  const taken: Threads['turns'] = new Map();
   return {
-    spread,
+    turns: taken,
     sample(work) {
       const before = cellOf(shared, work);
       const elapsed = run(control, count, WORKS.indexOf(work));
@@ -72,8 +86,7 @@ async function startThreads(count: number): Promise<Threads> {
       const all = turns.reduce((sum, n) => sum + n, 0);
       const counted = (cellOf(shared, work) - before) | 0;
       if (COUNTED.has(work) && counted !== all) throw new Error(`${work}: ${all} turns, but ${counted} counted`);
-      const { most, least } = spread.get(work) ?? { most: [], least: [] };
-      spread.set(work, { most: [...most, Math.max(...turns)], least: [...least, Math.max(1, Math.min(...turns))] });
+      taken.set(work, [...(taken.get(work) ?? []), turns]);
       return { overriddenDuration: (elapsed / all) * TURNS };
     },
     end: () => Promise.all(workers.map((worker) => worker.terminate())),
