@@ -4,6 +4,7 @@
 import process from 'node:process';
 import { parseArgs } from 'node:util';
 import { type ExploreProgress, type ExploreResult, explain, explore } from 'coexist/explore';
+import { explorePlanted } from './explore-planted.js';
 import {
   BACKENDS,
   type Backend,
@@ -17,6 +18,7 @@ import {
 
 const CORE = new URL('../../dist/core.js', import.meta.url);
 const BUILD = new URL('./', import.meta.url);
+const ROOT = new URL('../../', import.meta.url);
 const HELP = `usage: npm run explore [-- protocol...] [-- options]
   --seed S           seed of the random schedules (default 1)
   --backend B        wasm or twin (default: both)
@@ -24,6 +26,7 @@ const HELP = `usage: npm run explore [-- protocol...] [-- options]
   --short            only what npm test runs
   --threads N --preemptions N --kills N   this reach instead of the usual ones
   --core URL         another build of the library
+  --planted          plants bugs in copies of the library, and prints the schedules that show them
   --replay SCHEDULE  runs one schedule of one protocol, backend and number of threads, and prints its trace
 protocols:
 ${protocols.map(({ name, about }) => `  ${name.padEnd(16)} ${about}`).join('\n')}`;
@@ -49,6 +52,7 @@ function parse() {
       preemptions: { type: 'string' },
       kills: { type: 'string' },
       core: { type: 'string' },
+      planted: { type: 'boolean' },
       replay: { type: 'string' },
     },
   });
@@ -70,6 +74,7 @@ function parse() {
     seed: number('seed', 1),
     ms: number('ms', 600_000),
     short: values.short === true,
+    planted: values.planted === true,
     reach: own
       ? [{ threads: number('threads', 2), maxPreemptions: number('preemptions', 2), kills: number('kills', 0) }]
       : undefined,
@@ -151,6 +156,7 @@ async function main(given: Given): Promise<void> {
 try {
   const given = parse();
   if (given.help) print(HELP);
+  else if (given.planted) process.exitCode = (await explorePlanted(ROOT, BUILD, print)) > 0 ? 1 : 0;
   else await main(given);
 } catch (error) {
   const usage =
