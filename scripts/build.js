@@ -167,6 +167,7 @@ async function watPlaceholders() {
     ).join('\n    '),
   };
   values.waiters = abi.WAITERS;
+  values.undecided = abi.COUNT_UNDECIDED;
   values.holders_offset = abi.HOLDERS_OFFSET;
   values.holder_bytes = abi.HOLDER_BYTES;
   values['lock.owner_high'] = abi.MUTEX.owner.offset + 4;

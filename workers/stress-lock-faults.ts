@@ -20,8 +20,8 @@ const PATCHES: Readonly<Record<string, Patch>> = {
     put: 'if (Atomics.load($1, owner(at)) !== 0n) return 0; Atomics.store($1, owner(at), $2);',
   },
   'reader-does-not-look': {
-    find: /if \(Atomics\.load\(\w+, owner\(at\)\) === 0n\) return 1;/g,
-    put: 'return 1;',
+    find: /if \(Atomics\.load\(\w+, owner\(at\)\) === 0n\) \{/g,
+    put: 'if (readers <= 0) {',
   },
   'wake-not-counted': {
     find: /if \(pending < waiters\) Atomics\.add\([^;]*;/g,

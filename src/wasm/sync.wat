@@ -54,8 +54,7 @@
     (drop (memory.atomic.notify offset=%lock.owner_high% (local.get $at) (local.get $wake)))
     (i32.const 0))
 
-  ;; ---- clause 49: the count first, then the look at the owner word; a writer does the two in the other order. Nothing cuts it
-  ;; between them here, so the count need not be undecided first
+  ;; ---- clause 49: the count first, then the look at the owner word; a writer does the two in the other order
   (func (export "read_lock") (param $at i32) (param $row i32) (result i32)
     (local $count i32)
     (local.set $count (i32.load offset=%holder.count% (local.get $row)))
@@ -63,8 +62,9 @@
       (then
         (i32.store offset=%holder.count% (local.get $row) (i32.add (local.get $count) (i32.const 1)))
         (return (i32.const 1))))
-    (i32.atomic.store offset=%holder.count% (local.get $row) (i32.const 1))
-    (if (i64.eqz (i64.atomic.load offset=%lock.owner% (local.get $at))) (then (return (i32.const 1))))
+    (i32.atomic.store offset=%holder.count% (local.get $row) (i32.const %undecided%))
+    (if (i64.eqz (i64.atomic.load offset=%lock.owner% (local.get $at)))
+      (then (i32.store offset=%holder.count% (local.get $row) (i32.const 1)) (return (i32.const 1))))
     (i32.atomic.store offset=%holder.count% (local.get $row) (i32.const 0))
     (drop (memory.atomic.notify offset=%holder.count% (local.get $row) (i32.const -1)))
     (i32.const 0))

@@ -33,7 +33,7 @@ export const WAYS: readonly string[] = [...Object.keys(deaths), 'nested'];
 
 const STEP_MS = 10;
 /** Beyond this, in virtual ms, nobody waits any longer. */
-const END_MS = 500;
+const END_MS = 5000;
 /** How long woken threads may take before the clock goes on, in real ms. */
 const PATIENCE_MS = 150;
 

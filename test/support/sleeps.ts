@@ -20,10 +20,10 @@ const sum = ([seconds, nanoseconds]: Time, ms: number): Time => {
 };
 const at = (time: () => Time) => vi.spyOn(process, 'hrtime').mockImplementation(time as never);
 
-/** Runs a step that blocks; `meanwhile` is called at each sleep, with the number of those before it. */
+/** Runs a step that blocks; `meanwhile` is called at each sleep, with the number of those before it. 'woken' ends the sleep at once. */
 export function withSleeps<R>(
   step: () => R,
-  meanwhile: (n: number, sleep: TakenSleep) => void = () => {},
+  meanwhile: (n: number, sleep: TakenSleep) => unknown = () => {},
 ): { readonly sleeps: TakenSleep[]; readonly result: R | undefined; readonly error: unknown } {
   const sleeps: TakenSleep[] = [];
   let passed = 0;
@@ -38,7 +38,7 @@ export function withSleeps<R>(
     if (sleeps.length === MOST) throw new Error(`more than ${MOST} sleeps`);
     const sleep = { index, value, ms };
     sleeps.push(sleep);
-    meanwhile(sleeps.length - 1, sleep);
+    if (meanwhile(sleeps.length - 1, sleep) === 'woken') return 'ok';
     // A little more than what was asked for, as a sleep takes.
     passed += ms + 0.1;
     return 'timed-out';
