@@ -140,9 +140,14 @@ export class Condvar {
 
   #end(woken: boolean): void {
     const { u32 } = this.#place.ground.views;
-    const waiters = Atomics.sub(u32, this.#word('waiters'), 1) - 1;
-    // A wake that was given for this one alone goes with it.
-    if (!woken && this.#pending() > waiters) this.#take();
+    Atomics.sub(u32, this.#word('waiters'), 1);
+    if (woken) return;
+    // A wake that was given for this one alone goes with it. The order matters: where nobody has taken one since, there were more
+    // wakes than waiters when these were read, and whoever comes later brings its own.
+    const taken = Atomics.load(u32, this.#word('taken'));
+    const pending = (Atomics.load(u32, this.#word('wakes')) - taken) >>> 0;
+    if (pending <= Atomics.load(u32, this.#word('waiters'))) return;
+    Atomics.compareExchange(u32, this.#word('taken'), taken, (taken + 1) >>> 0);
   }
 
   #spun(sequence: number): boolean {
