@@ -89,6 +89,11 @@ export const protocols: readonly Protocol[] = [
     about: 'one party withdraws and comes again',
     timeouts: 'any',
     noKills: true,
+    // Any bounded sleep may end at any moment here: the bound of three has millions of schedules.
+    long: [
+      { threads: 2, maxPreemptions: 2, kills: 0 },
+      { threads: 3, maxPreemptions: 1, kills: 0 },
+    ],
   },
 ];
 
