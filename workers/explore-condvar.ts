@@ -4,10 +4,10 @@
 import type { ExploreContext } from '../src/explore.js';
 import {
   CELL,
-  chosenSignal,
   dataOf,
   done,
   libraryOf,
+  limitsOf,
   outcome,
   prepareLocks,
   setupLocks,
@@ -52,12 +52,7 @@ function run(context: ExploreContext): void {
     done(context);
     return;
   }
-  const options =
-    index > 0 || (variant !== 'timeout' && variant !== 'abort')
-      ? undefined
-      : variant === 'abort'
-        ? { signal: chosenSignal(context) }
-        : { timeout: 30 };
+  const options = limitsOf(context);
   // Nobody is left to make it true if its maker was killed.
   const maker = context.threads - 1;
   const ready = (): boolean => {

@@ -2,6 +2,7 @@
 // that a thread leaves behind for the check at the end. Those are plain accesses, so they are no steps of the schedule.
 
 import type * as core from '../src/core.js';
+import type { WaitOptions } from '../src/core.js';
 import type { ExploreContext } from '../src/explore.js';
 import { loadCore, type ProtocolData } from './explore-area.js';
 
@@ -73,8 +74,8 @@ export function unlessOver(context: ExploreContext, run: () => void): boolean {
   }
 }
 
-/** A signal that is, by choice, aborted at the second look or later. */
-export function chosenSignal(context: ExploreContext): AbortSignal {
+// A signal that is, by choice, aborted at the second look or later.
+function chosenSignal(context: ExploreContext): AbortSignal {
   let looks = 0;
   return {
     get aborted() {
@@ -82,6 +83,14 @@ export function chosenSignal(context: ExploreContext): AbortSignal {
     },
     reason: new Error('chosen'),
   } as AbortSignal;
+}
+
+/** How the first thread may end its wait, where the variant says so; the others wait without end. */
+export function limitsOf(context: ExploreContext): WaitOptions | undefined {
+  const { variant } = dataOf(context);
+  if (context.index > 0) return undefined;
+  if (variant === 'abort') return { signal: chosenSignal(context) };
+  return variant === 'timeout' ? { timeout: 30 } : undefined;
 }
 
 export interface Outcome {

@@ -5,9 +5,9 @@ import type { Mutex } from '../src/core.js';
 import type { ExploreContext } from '../src/explore.js';
 import {
   checkCell,
-  chosenSignal,
   dataOf,
   libraryOf,
+  limitsOf,
   outcome,
   prepareLocks,
   section,
@@ -21,21 +21,17 @@ export const setup = setupLocks;
 export const prepare = prepareLocks;
 export const names = { owner: 0, 'owner high': 4, token: 8, cell: 3584 };
 
-const waits = { timeout: { timeout: 30 }, abort: undefined } as const;
-
 function run(context: ExploreContext): void {
   const mutex: Mutex = libraryOf(context).Mutex.at(context.memory, 0);
-  const variant = context.index === 0 ? dataOf(context).variant : undefined;
-  for (let part = 0; part < partsOf(context, context.index); part++) once(context, mutex, variant);
+  for (let part = 0; part < partsOf(context, context.index); part++) once(context, mutex);
 }
 
 const partsOf = (context: ExploreContext, index: number): number =>
   dataOf(context).variant === 'abort' && index > 0 ? 2 : 1;
 
-function once(context: ExploreContext, mutex: Mutex, variant: string | undefined): void {
+function once(context: ExploreContext, mutex: Mutex): void {
   unlessOver(context, () => {
-    const options = variant === 'abort' ? { signal: chosenSignal(context) } : waits[variant as 'timeout'];
-    const guard = mutex.lock(options);
+    const guard = mutex.lock(limitsOf(context));
     if (guard.ownerDied) {
       told(context);
       guard.markConsistent();

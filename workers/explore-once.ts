@@ -5,10 +5,10 @@ import type { CoexistError } from '../src/core.js';
 import type { ExploreContext } from '../src/explore.js';
 import {
   CELL,
-  chosenSignal,
   dataOf,
   done,
   libraryOf,
+  limitsOf,
   outcome,
   prepareLocks,
   setupLocks,
@@ -25,12 +25,7 @@ function run(context: ExploreContext): void {
   const { i32, index } = context;
   const { variant } = dataOf(context);
   const once = libraryOf(context).Once.at(context.memory, 0);
-  const options =
-    index > 0 || (variant !== 'timeout' && variant !== 'abort')
-      ? undefined
-      : variant === 'abort'
-        ? { signal: chosenSignal(context) }
-        : { timeout: 30 };
+  const options = limitsOf(context);
   const initialise = ({ ownerDied }: { ownerDied: boolean }): void => {
     if (ownerDied) told(context);
     // One that died may have been through with it.

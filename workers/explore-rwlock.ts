@@ -4,11 +4,11 @@
 import type { ExploreContext } from '../src/explore.js';
 import {
   CELL,
-  chosenSignal,
   dataOf,
   done,
   INSIDE,
   libraryOf,
+  limitsOf,
   outcome,
   prepareLocks,
   setupLocks,
@@ -42,12 +42,7 @@ function run(context: ExploreContext): void {
   const { variant } = dataOf(context);
   const lock = libraryOf(context).RwLock.at(context.memory, 0, { holders: HOLDERS });
   const writes = index === 0 || (variant === 'writers' && index === 1);
-  const options =
-    index > 0 || variant === undefined || variant === 'writers'
-      ? undefined
-      : variant === 'abort'
-        ? { signal: chosenSignal(context) }
-        : { timeout: 30 };
+  const options = limitsOf(context);
   unlessOver(context, () => {
     const guard = writes ? lock.write(options) : lock.read(options);
     if (guard.ownerDied) {

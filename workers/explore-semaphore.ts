@@ -4,10 +4,10 @@
 import type { ExploreContext } from '../src/explore.js';
 import {
   checkCell,
-  chosenSignal,
   dataOf,
   done,
   libraryOf,
+  limitsOf,
   outcome,
   prepareLocks,
   section,
@@ -44,12 +44,7 @@ function run(context: ExploreContext): void {
     done(context);
     return;
   }
-  const options =
-    index > 0 || variant === undefined
-      ? undefined
-      : variant === 'abort'
-        ? { signal: chosenSignal(context) }
-        : { timeout: 30 };
+  const options = limitsOf(context);
   unlessOver(context, () => {
     const guard = semaphore.acquire(options);
     section(context);
