@@ -38,13 +38,19 @@ export const KINDS = {
   condvar: { number: 7, range: 'heap' },
   semaphore: { number: 8, range: 'heap' },
   barrier: { number: 9, range: 'heap' },
+  cpus: { number: 10, range: 'heap' },
+  percpu: { number: 11, range: 'heap' },
+  pool: { number: 12, range: 'heap' },
+  histogram: { number: 13, range: 'block' },
+  gauge: { number: 14, range: 'block' },
+  ring: { number: 15, range: 'block' },
 } as const;
 
 export type Range = 'none' | 'block' | 'heap';
 
 export type KindName = keyof typeof KINDS;
 
-/** Flag bit 0: the range begins with a generation stamp, content 8 bytes into it (clause 40). */
+/** Flag bit 0, of keys and gauges: the range begins with a generation stamp, content 8 bytes into it (clause 40). */
 export const FLAG_STAMPED = 1;
 export const STAMP_BYTES = 8;
 
