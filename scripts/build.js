@@ -19,17 +19,26 @@ const common = { format: 'esm', target: 'node20', platform: 'node', logLevel: 'w
 rmSync('dist', { recursive: true, force: true });
 rmSync('build', { recursive: true, force: true });
 
+/** Inside a critical section nobody else announces for this thread, holds its word, or changes what only sections change. */
+const COMPARE_TWICE = `
+  (if (i64.ne (i64.atomic.load (local.get $cs)) (i64.or (global.get $section) (i64.extend_i32_u (local.get $op))))
+    (then (unreachable)))
+  (if (i32.and
+        (i32.ne (i32.atomic.load (local.get $v)) (local.get $seen))
+        (i32.or (i32.ne (local.get $how) (i32.const 2)) (i32.ne (local.get $op) (i32.const 3))))
+    (then (unreachable)))
+  (if (local.get $word)
+    (then
+      (if (i64.ne
+            (i64.and (i64.atomic.load offset=%lock.owner% (local.get $word)) (i64.xor (i64.const %waiters%) (i64.const -1)))
+            (global.get $self))
+        (then (unreachable)))))`;
 const placeholders = await watPlaceholders();
-const plugins = [wat(), bridgeExpression()];
-await esbuild.build({
-  ...common,
-  entryPoints: ['src/core.ts'],
-  outfile: 'dist/core.js',
-  bundle: true,
-  plugins,
-  define: { COEXIST_VERSION: JSON.stringify(version) },
-});
+await buildCore('dist/core.js', {});
 compileEagerly('dist/core.js');
+// What `npm run selftest` stops, delays and kills inside operations; not part of the package.
+await buildCore('build/inject/core.js', { inject: true });
+await buildCore('build/inject-compare-twice/core.js', { inject: true, compareTwice: true });
 await esbuild.build({
   ...common,
   entryPoints: ['index', 'abi', 'sync', 'percpu', 'preload'].map((name) => `src/${name}.ts`),
@@ -55,6 +64,23 @@ const tsc = join(dirname(fileURLToPath(import.meta.resolve('typescript/package.j
 execFileSync(process.execPath, [tsc, '-p', 'tsconfig.build.json'], { stdio: 'inherit' });
 if (!process.argv.includes('--quiet')) {
   console.log(`built dist and build in ${((performance.now() - started) / 1000).toFixed(1)} s`);
+}
+
+/** Everything in one file; with injection points, or with them and a second comparison inside critical sections. */
+async function buildCore(outfile, { inject = false, compareTwice = false }) {
+  await esbuild.build({
+    ...common,
+    entryPoints: ['src/core.ts'],
+    outfile,
+    bundle: true,
+    minifySyntax: false,
+    plugins: [wat(testPoints(inject, compareTwice)), bridgeExpression()],
+    define: {
+      COEXIST_VERSION: JSON.stringify(version),
+      COEXIST_INJECT: String(inject),
+      COEXIST_COMPARE_TWICE: String(compareTwice),
+    },
+  });
 }
 
 /**
@@ -87,23 +113,35 @@ function compileEagerly(file) {
   writeFileSync(file, lines.join('\n'));
 }
 
-/** Assembles .wat files; %names% are offsets of the tables in src/abi. */
-function wat() {
+/** Assembles .wat files; %names% are offsets of the tables in src/abi, or test points. */
+function wat(points) {
   return {
     name: 'wat',
     setup(build) {
       build.onLoad({ filter: /\.wat$/ }, async ({ path }) => {
-        return { contents: await assemble(path, filled(path)), loader: 'text' };
+        return { contents: await assemble(path, filled(path, points)), loader: 'text' };
       });
     },
   };
 }
 
-function filled(path) {
-  return readFileSync(path, 'utf8').replace(/%([\w.]+)%/g, (_, name) => {
+function filled(path, points = testPoints(false, false)) {
+  // What a test point puts in has names of its own.
+  const text = readFileSync(path, 'utf8').replace(/%([\w.]+)%/g, (found, name) => points[name] ?? found);
+  return text.replace(/%([\w.]+)%/g, (_, name) => {
     if (!(name in placeholders)) throw new Error(`${path}: no value for %${name}%`);
     return placeholders[name];
   });
+}
+
+/** Places in src/wasm/percpu.wat that are empty in production. */
+function testPoints(inject, compareTwice) {
+  const points = {
+    'inject.import': inject ? '(import "area" "inject" (func $inject (param i32)))' : '',
+    compare_twice: compareTwice ? COMPARE_TWICE : '',
+  };
+  for (let k = 1; k <= 6; k++) points[`inject.${k}`] = inject ? `(call $inject (i32.const ${k}))` : '';
+  return points;
 }
 
 /** Base64 of the module. */
@@ -148,7 +186,7 @@ async function watPlaceholders() {
     ...common,
     stdin: {
       contents:
-        "export * from './src/abi/header.js'; export * from './src/abi/slot.js'; export * from './src/abi/directory.js'; export * from './src/abi/sync.js';",
+        "export * from './src/abi/header.js'; export * from './src/abi/slot.js'; export * from './src/abi/directory.js'; export * from './src/abi/sync.js'; export * from './src/abi/percpu.js'; export * from './src/wasm/outcomes.js';",
       resolveDir: root,
     },
     bundle: true,
@@ -166,6 +204,12 @@ async function watPlaceholders() {
       (_, k) => `(i32.atomic.store offset=${abi.ENTRY.name.offset + 4 * k} (local.get $at) (local.get $n${k}))`,
     ).join('\n    '),
   };
+  values.section_step = abi.SECTION_STEP;
+  for (const name of ['COMPARE_FAILED', 'ABORTED', 'BUSY', 'FAULT']) {
+    values[`run.${name.toLowerCase()}`] = abi[`RUN_${name}`];
+  }
+  values.commit_release = abi.COMMIT_RELEASE;
+  values.commit_cas = abi.COMMIT_CAS;
   values.waiters = abi.WAITERS;
   values.undecided = abi.COUNT_UNDECIDED;
   values.holders_offset = abi.HOLDERS_OFFSET;

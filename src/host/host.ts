@@ -48,6 +48,8 @@ export interface Host {
   onThreadEnd(listener: () => void): void;
   /** Whether the engine stores 8 aligned bytes at once without Atomics (clause 39). */
   readonly storesWhole64: boolean;
+  /** CPUs that the machine may ever have: the highest possible CPU number + 1, 1 to 4096. */
+  possibleCpus(): number;
   /** Monotonic, in ms. */
   now(): number;
   /** Call back every, or once after, so many ms; each returns the way to stop. Both keep the event loop alive. */

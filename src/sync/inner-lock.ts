@@ -9,15 +9,18 @@ import { Limits, type Waiting } from './wait.js';
 
 const WAKE_ONE = 1;
 
-/** Takes it; the token to leave with. Bounded by what the others do inside, so without a deadline of its own. */
-export function* enter(place: Place, async: boolean): Waiting<number> {
+/**
+ * Takes it; the token to leave with. Bounded by what the others do inside, so without a deadline unless one is given.
+ * @throws COEXIST_ETIMEDOUT
+ */
+export function* enter(place: Place, async: boolean, limits = new Limits(undefined, async)): Waiting<number> {
   const { steps, views, self } = place.ground;
   const fast = steps.lock(place.at);
   if (fast !== 0) return fast;
   // Held by this thread: it was cut inside, by a vm timeout, since nothing of it is inside now.
   const seen = Atomics.load(views.i64, (place.at + RWLOCK.owner.offset) >>> 3);
   if ((seen & IDENTITY_MASK) === self) return settled(place, newToken(place, false), seen < 0n);
-  const { token, died } = yield* takeOwnerWord(place, new Limits(undefined, async));
+  const { token, died } = yield* takeOwnerWord(place, limits);
   return settled(place, token, died !== 0n);
 }
 

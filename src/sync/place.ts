@@ -88,7 +88,7 @@ export function placed(memory: LockMemory, offset: number, size: number, holders
 }
 
 // One per memory and copy: a wasm instance belongs to one memory. A memory may be met first as a bare buffer.
-function groundOf(buffer: SharedArrayBuffer, memory: SharedMemory | undefined): Ground {
+export function groundOf(buffer: SharedArrayBuffer, memory: SharedMemory | undefined): Ground {
   const known = grounds.get(buffer);
   const wasm = memory !== undefined && wasmAllowed();
   // A buffer that has grown since needs longer views.

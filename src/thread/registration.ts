@@ -59,6 +59,11 @@ export class Registration {
     return this.#live ? (this.#i32[this.#cpuId] as number) : -1;
   }
 
+  /** Publishes the CPU number of this thread in its slot; returns it. */
+  publish(): number {
+    return this.cpuId();
+  }
+
   /**
    * Counts down; the last one gives the slot up.
    * @throws COEXIST_EUNREGISTERED when this registration has ended already; nothing changed

@@ -4,22 +4,22 @@
 import type { SharedMemory } from '../abi/views.js';
 
 /** The sources in this folder, by name. */
-export type ModuleName = 'transitions' | 'sync';
+export type ModuleName = 'transitions' | 'sync' | 'percpu';
 
 export interface Assembler {
-  /** Exports of the module on this memory. Throws where the realm refuses to compile. */
-  instantiate(name: ModuleName, bytes: Uint8Array, memory: SharedMemory): object;
+  /** Exports of the module on this memory, with what else it imports. Throws where the realm refuses to compile. */
+  instantiate(name: ModuleName, bytes: Uint8Array, memory: SharedMemory, more?: object): object;
 }
 
 const compiled = new Map<ModuleName, WebAssembly.Module>();
 
 export const assembler: Assembler = {
-  instantiate(name, bytes, memory) {
+  instantiate(name, bytes, memory, more) {
     let module = compiled.get(name);
     if (module === undefined) {
       module = new WebAssembly.Module(bytes);
       compiled.set(name, module);
     }
-    return new WebAssembly.Instance(module, { area: { memory } }).exports;
+    return new WebAssembly.Instance(module, { area: { ...more, memory } }).exports;
   },
 };

@@ -24,11 +24,15 @@ import {
   MAGIC,
   MUTEX,
   MUTEX_BYTES,
+  OPERATIONS,
+  PERCPU,
+  PERCPU_BYTES,
   READY,
   RWLOCK,
   SEMAPHORE,
   SLOT,
   SLOT_STRIDE,
+  STRUCTURES,
   THREAD_KEY,
 } from 'coexist/abi';
 import { describe, expect, test } from 'vitest';
@@ -64,6 +68,7 @@ const structs: readonly [string, Readonly<Record<string, Field>>, number, readon
   ['rwlock', RWLOCK, HOLDERS_OFFSET, [[20, 64]]],
   ['semaphore', SEMAPHORE, HOLDERS_OFFSET, [[36, 64]]],
   ['barrier', BARRIER, HOLDERS_OFFSET, [[28, 64]]],
+  ['percpu', PERCPU, PERCPU_BYTES, [[8, 64]]],
 ];
 
 describe.each(structs)('table %s', (name, fields, bytes, gaps) => {
@@ -100,6 +105,13 @@ test('table kinds is what coexist/abi exports', () => {
   const onPage = table('kinds').map((row) => ({ name: row['name'], number: Number(row['kind']), range: row['range'] }));
   expect(onPage.length).toBeGreaterThan(0);
   expect(Object.entries(KINDS).map(([name, kind]) => ({ name, ...kind }))).toEqual(onPage);
+});
+
+test('operations and structures have the numbers of the page', () => {
+  const operations = table('operations').map((row) => [row['name'], Number(row['number'])]);
+  expect(Object.entries(OPERATIONS)).toEqual(operations);
+  const structures = table('structures').map((row) => [row['structure'], Number(row['version'])]);
+  expect(Object.entries(STRUCTURES)).toEqual(structures);
 });
 
 test('the values named in the tables are the constants of coexist/abi', () => {

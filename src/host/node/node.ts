@@ -30,6 +30,7 @@ export const nodeHost: Host = {
   liveness,
   osThreadId,
   onThreadEnd,
+  possibleCpus: () => process.getBuiltinModule('node:os').availableParallelism(),
   now,
   every,
   after,
