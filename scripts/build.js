@@ -186,7 +186,7 @@ async function watPlaceholders() {
     ...common,
     stdin: {
       contents:
-        "export * from './src/abi/header.js'; export * from './src/abi/slot.js'; export * from './src/abi/directory.js'; export * from './src/abi/sync.js'; export * from './src/abi/percpu.js'; export * from './src/wasm/outcomes.js';",
+        "export * from './src/abi/header.js'; export * from './src/abi/slot.js'; export * from './src/abi/directory.js'; export * from './src/abi/sync.js'; export * from './src/abi/percpu.js'; export * from './src/abi/pool.js'; export * from './src/wasm/outcomes.js';",
       resolveDir: root,
     },
     bundle: true,
@@ -208,6 +208,13 @@ async function watPlaceholders() {
   for (const name of ['COMPARE_FAILED', 'ABORTED', 'BUSY', 'FAULT']) {
     values[`run.${name.toLowerCase()}`] = abi[`RUN_${name}`];
   }
+  for (const name of ['BUSY', 'EMPTY', 'GONE', 'CORRUPT', 'NOT_ALLOCATED']) {
+    values[`pool_${name.toLowerCase()}`] = abi[`POOL_${name}`];
+  }
+  for (const name of ['NEVER', 'ALLOCATED', 'FREE']) values[`item_${name.toLowerCase()}`] = abi[`ITEM_${name}`];
+  values.pool_bytes = abi.POOL_BYTES;
+  values.item_bytes = abi.POOL_ITEM_BYTES;
+  values['pool.owner_high'] = abi.POOL.owner.offset + 4;
   values.commit_release = abi.COMMIT_RELEASE;
   values.commit_cas = abi.COMMIT_CAS;
   values.waiters = abi.WAITERS;
@@ -223,6 +230,8 @@ async function watPlaceholders() {
     rwlock: abi.RWLOCK,
     condvar: abi.CONDVAR,
     holder: abi.HOLDER,
+    pool: abi.POOL,
+    item: abi.POOL_ITEM,
   };
   for (const [table, fields] of Object.entries(tables)) {
     for (const [name, { offset, size }] of Object.entries(fields)) {

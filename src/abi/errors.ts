@@ -19,6 +19,7 @@ export type CoexistCode =
   | 'COEXIST_ENOTRECOVERABLE'
   | 'COEXIST_EPOISONED'
   | 'COEXIST_EBROKEN'
+  | 'COEXIST_EGONE'
   | 'COEXIST_EUNSUPPORTED';
 
 export interface CoexistErrorDetails {

@@ -38,7 +38,7 @@ export const OPERATIONS = {
 export const SECTION_STEP = 256n;
 
 /** Versions of the objects that are structures (clause 56). */
-export const STRUCTURES = { lock: 65536, counter: 65537, list: 65538, buffer: 65539 } as const;
+export const STRUCTURES = { lock: 65536, counter: 65537, list: 65538, buffer: 65539, items: 65540 } as const;
 
 /** The content of a buffer's shard begins with these; entries follow. */
 export const BUFFER = { used: u32(0), capacity: u32(4) } as const;

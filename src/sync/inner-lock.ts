@@ -9,19 +9,30 @@ import { Limits, type Waiting } from './wait.js';
 
 const WAKE_ONE = 1;
 
+/** Takes it; the token to leave with. Bounded by what the others do inside, so limits need no deadline. */
+export function* enter(place: Place, async: boolean, limits = new Limits(undefined, async)): Waiting<number> {
+  return (yield* enterKnowing(place, async, limits)).token;
+}
+
 /**
- * Takes it; the token to leave with. Bounded by what the others do inside, so without a deadline unless one is given.
+ * The same, and whether a thread was inside that did not leave: one that died, or this one, which was cut there.
  * @throws COEXIST_ETIMEDOUT
  */
-export function* enter(place: Place, async: boolean, limits = new Limits(undefined, async)): Waiting<number> {
+export function* enterKnowing(
+  place: Place,
+  async: boolean,
+  limits = new Limits(undefined, async),
+): Waiting<{ readonly token: number; readonly inherited: boolean }> {
   const { steps, views, self } = place.ground;
   const fast = steps.lock(place.at);
-  if (fast !== 0) return fast;
+  if (fast !== 0) return { token: fast, inherited: false };
   // Held by this thread: it was cut inside, by a vm timeout, since nothing of it is inside now.
   const seen = Atomics.load(views.i64, (place.at + RWLOCK.owner.offset) >>> 3);
-  if ((seen & IDENTITY_MASK) === self) return settled(place, newToken(place, false), seen < 0n);
+  if ((seen & IDENTITY_MASK) === self) {
+    return { token: settled(place, newToken(place, false), seen < 0n), inherited: true };
+  }
   const { token, died } = yield* takeOwnerWord(place, limits);
-  return settled(place, token, died !== 0n);
+  return { token: settled(place, token, died !== 0n), inherited: died !== 0n };
 }
 
 function settled(place: Place, token: number, inconsistent: boolean): number {

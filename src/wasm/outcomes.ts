@@ -11,3 +11,15 @@ export const RUN_ABORTED = -2;
 export const RUN_BUSY = -3;
 /** A pointer leads out of the memory; nothing was committed. */
 export const RUN_FAULT = -4;
+
+// What the transitions of src/wasm/pool.ts return in place of an index, or of 0.
+/** The lock is held; nothing was read. */
+export const POOL_BUSY = -1;
+/** All items are allocated. */
+export const POOL_EMPTY = -2;
+/** The pool was destroyed. */
+export const POOL_GONE = -3;
+/** The free list leads to what is no free item. */
+export const POOL_CORRUPT = -4;
+/** The item is not allocated. */
+export const POOL_NOT_ALLOCATED = -5;

@@ -27,6 +27,10 @@ import {
   OPERATIONS,
   PERCPU,
   PERCPU_BYTES,
+  POOL,
+  POOL_BYTES,
+  POOL_ITEM,
+  POOL_ITEM_BYTES,
   READY,
   RWLOCK,
   SEMAPHORE,
@@ -69,6 +73,8 @@ const structs: readonly [string, Readonly<Record<string, Field>>, number, readon
   ['semaphore', SEMAPHORE, HOLDERS_OFFSET, [[36, 64]]],
   ['barrier', BARRIER, HOLDERS_OFFSET, [[28, 64]]],
   ['percpu', PERCPU, PERCPU_BYTES, [[8, 64]]],
+  ['pool', POOL, POOL_BYTES, [[40, 64]]],
+  ['item', POOL_ITEM, POOL_ITEM_BYTES, []],
 ];
 
 describe.each(structs)('table %s', (name, fields, bytes, gaps) => {
