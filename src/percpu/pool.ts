@@ -157,7 +157,8 @@ export class Pool {
   free(item: number): void {
     requireLive(this.#shards);
     const index = this.#indexOf(item);
-    if (stateOf(this.#rows, index) !== ITEM_ALLOCATED) throw this.#notAllocated(index);
+    // Before anything is written into what may be another's by now; the transition looks again.
+    if (this.#rows.views.u32[itemWord(this.#rows, index, 'state')] !== ITEM_ALLOCATED) throw this.#notAllocated(index);
     this.#soil(index);
     this.#fill(index, item);
     this.#free(index);

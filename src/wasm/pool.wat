@@ -48,8 +48,8 @@
           (select (i32.const %item_free%) (i32.const %item_never%) (i32.load offset=%pool.free% (local.get $at)))))
       (local.set $result (local.get $head))
       (i64.store offset=%item.allocated_by% (local.get $row) (global.get $self))
-      ;; the state counts; the rest is made from it again where a thread stops here
-      (i32.atomic.store offset=%item.state% (local.get $row) (i32.const %item_allocated%))
+      ;; the state first: the rest is made from it again where a thread stops here. Ordinary stores will do under the lock
+      (i32.store offset=%item.state% (local.get $row) (i32.const %item_allocated%))
       (if (i32.load offset=%pool.free% (local.get $at))
         (then (i32.store offset=%pool.free% (local.get $at) (i32.load offset=%item.next% (local.get $row))))
         (else (i32.store offset=%pool.fresh% (local.get $at) (i32.add (local.get $head) (i32.const 1)))))
@@ -88,7 +88,7 @@
       (br_if $end (i32.ne (i32.load offset=%item.state% (local.get $row)) (i32.const %item_allocated%)))
       (local.set $result (i32.const 0))
       (i64.store offset=%item.freed_by% (local.get $row) (global.get $self))
-      (i32.atomic.store offset=%item.state% (local.get $row) (i32.const %item_free%))
+      (i32.store offset=%item.state% (local.get $row) (i32.const %item_free%))
       (i32.store offset=%item.next% (local.get $row) (i32.load offset=%pool.free% (local.get $at)))
       (i32.store offset=%pool.free% (local.get $at) (i32.add (local.get $index) (i32.const 1)))
       (i32.store offset=%pool.allocated% (local.get $at)
