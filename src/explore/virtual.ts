@@ -75,6 +75,8 @@ export function createVirtual(
       const overrides = {
         now: () => (running() ? clock() : now()),
         identity: () => identityOf(self),
+        // None, so that a thread publishes its slot's own index: the same in every run.
+        openCpu: () => ({ via: 'none', ffi: undefined, reasons: ['explored'], cpu: () => -1, node: () => 0 }),
         liveness(identity: bigint, own: bigint) {
           if (identity === GHOST) return 'dead';
           for (let thread = 0; thread < K.MAX_THREADS; thread++) {

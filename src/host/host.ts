@@ -2,6 +2,9 @@
 // runtime; today that is Node.
 
 import { nodeHost } from './node/node.js';
+import type { CpuSource } from './rseq-area.js';
+
+export type { CpuSource };
 
 export type Liveness = 'alive' | 'dead' | 'unknown';
 
@@ -48,7 +51,9 @@ export interface Host {
   onThreadEnd(listener: () => void): void;
   /** Whether the engine stores 8 aligned bytes at once without Atomics (clause 39). */
   readonly storesWhole64: boolean;
-  /** CPUs that the machine may ever have: the highest possible CPU number + 1, 1 to 4096. */
+  /** Where this thread's CPU number comes from (clause 52). Opened anew at each call; never throws. */
+  openCpu(): CpuSource;
+  /** The highest CPU number this machine can have, + 1; from 1 to 4096. */
   possibleCpus(): number;
   /** Monotonic, in ms. */
   now(): number;

@@ -11,6 +11,7 @@ import { ANCHOR_BUSY, ANCHOR_HIGH, ANCHOR_LOW, ANCHOR_SLOT } from '../area/threa
 import { dispose } from '../host/dispose.js';
 import { host } from '../host/host.js';
 import type { Area } from './area.js';
+import { firstCpu, liveCpu, publishCpu } from './cpu.js';
 import { sweep } from './sweep.js';
 
 /** How long a registration waits for the directory over its name, which is only advice. */
@@ -53,10 +54,27 @@ export class Registration {
     this.#cpuId = (core.slotAt(slot) + SLOT.cpu_id.offset) >>> 2;
   }
 
-  /** The last CPU number published for this thread; -1 once this registration has ended. */
+  /**
+   * The CPU this thread runs on, as the kernel says, or did a moment ago; where the host knows none, the number published in the
+   * slot, which then is the slot's own index. -1 once this registration has ended.
+   */
   cpuId(): number {
-    // hot: owner-only plain load
-    return this.#live ? (this.#i32[this.#cpuId] as number) : -1;
+    // hot: one plain load
+    if (!this.#live) return -1;
+    const cpu = liveCpu();
+    return cpu >= 0 ? cpu : (this.#i32[this.#cpuId] as number);
+  }
+
+  /**
+   * Publishes the CPU number into the slot, where others see it (`inspect()`); it is not followed by itself. Returns it.
+   * @throws COEXIST_EUNREGISTERED when this registration has ended; nothing changed
+   */
+  publish(): number {
+    const core = this.#core;
+    const at = core.slotAt(this.slot);
+    const cpu = this.#live && this.#current(at) ? publishCpu(core, at) : -1;
+    if (cpu < 0) throw this.#ended();
+    return cpu;
   }
 
   /** Publishes the CPU number of this thread in its slot; returns it. */
@@ -69,18 +87,25 @@ export class Registration {
    * @throws COEXIST_EUNREGISTERED when this registration has ended already; nothing changed
    */
   unregister(): void {
-    if (!this.#end()) {
-      throw new CoexistError('COEXIST_EUNREGISTERED', `this registration of slot ${this.slot} has ended already`, {
-        found: { slot: this.slot, generation: this.generation },
-        expected: 'a registration that is still counted',
-        remedy: 'Call unregister() once for each register(), or use [Symbol.dispose]().',
-      });
-    }
+    if (!this.#end()) throw this.#ended();
   }
 
   /** As `unregister()`, but does nothing when this registration has ended already. */
   [dispose](): void {
     this.#end();
+  }
+
+  /** Whether the slot is still this thread's, under the claim of this registration. */
+  #current(at: number): boolean {
+    return owns(this.#core, this.slot) && this.#core.views.u32[(at + SLOT.generation.offset) >>> 2] === this.generation;
+  }
+
+  #ended(): CoexistError {
+    return new CoexistError('COEXIST_EUNREGISTERED', `this registration of slot ${this.slot} has ended already`, {
+      found: { slot: this.slot, generation: this.generation },
+      expected: 'a registration that is still counted',
+      remedy: 'Call unregister() once for each register(), or use [Symbol.dispose]().',
+    });
   }
 
   #end(): boolean {
@@ -91,7 +116,7 @@ export class Registration {
     const core = this.#core;
     const { u32 } = core.views;
     const at = core.slotAt(this.slot);
-    if (!owns(core, this.slot) || u32[(at + SLOT.generation.offset) >>> 2] !== this.generation) return false;
+    if (!this.#current(at)) return false;
     if ((this.#i32[this.#cpuId] as number) < 0) return false;
     const count = u32[(at + SLOT.refcount.offset) >>> 2] as number;
     if (count > 1) return core.transitions.down(at) === 1;
@@ -130,8 +155,7 @@ function enter(core: AreaCore, at: number, slot: number, permanent: boolean): bo
       throw refused('COEXIST_EFAILED', slot, `its cpu_id is ${cpuId}: the host refuses this thread`, cpuId, -1);
     }
     if (cpuId < 0) {
-      // No CPU number is known here, so the slot's own index is published (clause 19).
-      if (core.transitions.first(at, slot, permanent ? 0 : 1) === 0) continue;
+      if (core.transitions.first(at, firstCpu(core, at, slot), permanent ? 0 : 1) === 0) continue;
     } else {
       const count = u32[(at + SLOT.refcount.offset) >>> 2] as number;
       if (count === 0) return true;

@@ -5,6 +5,7 @@ import { anchor, anchored } from './anchor.js';
 import { process, workerThreads } from './builtin.js';
 import { channel } from './channel.js';
 import { after, every, now } from './clock.js';
+import { openCpu, possibleCpus } from './cpu.js';
 import { onThreadEnd } from './ends.js';
 import { bridgeRefusal, evaluateInMain } from './inspector.js';
 import { identity, liveness, osThreadId } from './proc.js';
@@ -30,7 +31,8 @@ export const nodeHost: Host = {
   liveness,
   osThreadId,
   onThreadEnd,
-  possibleCpus: () => process.getBuiltinModule('node:os').availableParallelism(),
+  openCpu,
+  possibleCpus,
   now,
   every,
   after,

@@ -1,0 +1,54 @@
+// The CPU number of this thread as the library uses it (docs/ABI.md, clause 52): read live where the host has a source, published into
+// the slot by its owner alone. The source is opened once in a thread and copy, at its first registration.
+
+import { SLOT } from '../abi/slot.js';
+import type { AreaCore } from '../area/core.js';
+import { type CpuSource, host } from '../host/host.js';
+
+let source: CpuSource | undefined;
+
+/** Reads the CPU number; -1 where the host knows none, or the source has not been opened. hot: one plain load */
+export let liveCpu: () => number = () => -1;
+
+/** Where the number comes from; opens it where that has not been done. */
+export function cpuSource(): CpuSource {
+  if (source === undefined) {
+    source = host.openCpu();
+    liveCpu = source.cpu;
+  }
+  return source;
+}
+
+/** What a first registration publishes: a live number, with its node stored already; the slot's own index where there is none. */
+export function firstCpu(core: AreaCore, at: number, slot: number): number {
+  const { cpu } = cpuSource();
+  const number = cpu();
+  if (number < 0) return slot;
+  storeNode(core, at);
+  return number;
+}
+
+/**
+ * Publishes the CPU this thread runs on into its slot, which begins at `at` and is registered, where another is published there.
+ * Returns the number that the slot then holds; one below 0 if it is not registered. hot: two plain loads
+ */
+export function publishCpu(core: AreaCore, at: number): number {
+  const { i32 } = core.views;
+  const index = (at + SLOT.cpu_id.offset) >>> 2;
+  const published = i32[index] as number;
+  const number = liveCpu();
+  // Where no number is known, what is there stays: the slot's own index, or the number of a copy that knows one.
+  if (number === published || number < 0 || published < 0) return published;
+  storeNode(core, at);
+  Atomics.store(i32, (at + SLOT.cpu_id_start.offset) >>> 2, number);
+  // Last, and from the value read: what another published meanwhile, in a moment when this thread was stopped, stands.
+  const found = Atomics.compareExchange(i32, index, published, number);
+  return found === published ? number : found;
+}
+
+function storeNode(core: AreaCore, at: number): void {
+  const { i32 } = core.views;
+  const index = (at + SLOT.node_id.offset) >>> 2;
+  const node = cpuSource().node();
+  if (i32[index] !== node) Atomics.store(i32, index, node);
+}
