@@ -1,33 +1,25 @@
-// A thread of the topic counter: waits at its gate, does the work that is posted, says that it is done.
+// A thread of the topics counter and percpu: adds, in the way that is posted.
 
 import { isMainThread, parentPort, workerData } from 'node:worker_threads';
-import { Counter } from 'coexist/percpu';
+import { Counter, PerCpuCounter } from 'coexist/percpu';
 import { variable } from './kit.js';
+import { type Member, serve } from './team.js';
 
-export interface ThreadData {
-  readonly control: Int32Array;
-  /** Its first word is what all threads add to. */
+/** What all threads add to. */
+export interface CounterMember extends Member {
   readonly shared: Int32Array;
-  /** From 0. */
-  readonly index: number;
-  /** Additions of one run. */
-  readonly own: number;
-  readonly plain: number;
-  readonly atomic: number;
 }
-
-/** Words of `control`. Thread i's gate is WORDS_PER_GATE * (i + 1) words behind GATE: a cache line for each. */
-export const DONE = 0;
-export const WORK = 1;
-export const GATE = 2;
-export const WORDS_PER_GATE = 32;
 
 const WARMUP_CALLS = 5000;
 const WARMUP_ADDS = 1000;
 
-export const ADD_OWN = 1;
-export const ADD_PLAIN = 2;
-export const ADD_ATOMIC = 3;
+/** Kinds of work, and the additions that a thread makes: long enough that waking the threads does not count. */
+export const WORKS = {
+  own: { work: 1, ops: 20_000_000 },
+  plain: { work: 2, ops: 20_000_000 },
+  atomic: { work: 3, ops: 2_000_000 },
+  perCpu: { work: 4, ops: 5_000_000 },
+} as const;
 
 function addOwn(counter: Counter, times: number): void {
   for (let k = 0; k < times; k++) counter.add(1);
@@ -50,25 +42,27 @@ function addAtomic(shared: Int32Array, times: number): void {
   for (let k = 0; k < times; k++) Atomics.add(shared, 0, 1);
 }
 
+function addPerCpu(counter: PerCpuCounter, times: number): void {
+  for (let k = 0; k < times; k++) counter.add(1);
+}
+
 if (!isMainThread) {
-  const { control, shared, index, own, plain, atomic } = workerData as ThreadData;
-  const gate = GATE + (index + 1) * WORDS_PER_GATE;
+  const member = workerData as CounterMember;
   const counter = new Counter('bench/thread-adds');
+  const perCpu = new PerCpuCounter('bench/cpu-adds');
   const addPlain = plainAdder();
   // Short calls first, as warmUp() of kit.ts does and for its reason.
   for (let k = 0; k < WARMUP_CALLS; k++) {
     addOwn(counter, WARMUP_ADDS);
     addPlain(WARMUP_ADDS);
-    addAtomic(shared, WARMUP_ADDS);
+    addAtomic(member.shared, WARMUP_ADDS);
+    addPerCpu(perCpu, WARMUP_ADDS);
   }
   parentPort?.postMessage('ready');
-  for (let opened = 0; ; opened++) {
-    Atomics.wait(control, gate, opened);
-    const work = Atomics.load(control, WORK);
-    if (work === ADD_OWN) addOwn(counter, own);
-    else if (work === ADD_PLAIN) addPlain(plain);
-    else addAtomic(shared, atomic);
-    Atomics.add(control, DONE, 1);
-    Atomics.notify(control, DONE);
-  }
+  serve(member, {
+    [WORKS.own.work]: () => addOwn(counter, WORKS.own.ops),
+    [WORKS.plain.work]: () => addPlain(WORKS.plain.ops),
+    [WORKS.atomic.work]: () => addAtomic(member.shared, WORKS.atomic.ops),
+    [WORKS.perCpu.work]: () => addPerCpu(perCpu, WORKS.perCpu.ops),
+  });
 }

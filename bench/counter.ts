@@ -1,17 +1,14 @@
 // Counter.add(1) against the plain 64-bit increment it is made of, against one shared atomic, and against the counters of
 // metrics libraries.
 
-import { Worker } from 'node:worker_threads';
 import { attach } from 'coexist';
 import { Counter } from 'coexist/percpu';
-import { ADD_ATOMIC, ADD_OWN, ADD_PLAIN, DONE, GATE, type ThreadData, WORDS_PER_GATE, WORK } from './counter-thread.js';
+import { WORKS } from './counter-thread.js';
 import { type Group, interleave, row, type Topic, variable } from './kit.js';
+import { team } from './team.js';
 
 const ADDS = 1_000_000;
 const PEER_ADDS = 20_000;
-/** Long enough that waking the threads does not count. */
-const THREAD_ADDS = { own: 20_000_000, plain: 20_000_000, atomic: 2_000_000 } as const;
-const ANSWER_MS = 60_000;
 
 /** A header word that no field has (docs/ABI.md, clause 11). */
 const SPARE = 2048 / 8;
@@ -45,42 +42,12 @@ async function add() {
   return [row('Counter.add(1) against BigInt64Array += 1n', times.own, times.plain, { atMost: 1.15 })];
 }
 
-/** Threads that are started once and run, round by round, from the opening of their gates to the end of the last. */
 function threads(count: number, atLeast: number): Group {
   return async () => {
     attach();
-    const control = new Int32Array(new SharedArrayBuffer(4 * WORDS_PER_GATE * (count + 1)));
     const shared = new Int32Array(new SharedArrayBuffer(64));
-    const workers = await Promise.all(
-      Array.from({ length: count }, async (_, index) => {
-        const workerData: ThreadData = { control, shared, index, ...THREAD_ADDS };
-        const worker = new Worker(new URL('./counter-thread.js', import.meta.url), { workerData });
-        await new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject));
-        return worker;
-      }),
-    );
-    const run = (work: number) => () => {
-      Atomics.store(control, DONE, 0);
-      Atomics.store(control, WORK, work);
-      const started = performance.now();
-      for (let index = 1; index <= count; index++) {
-        Atomics.add(control, GATE + index * WORDS_PER_GATE, 1);
-        Atomics.notify(control, GATE + index * WORDS_PER_GATE);
-      }
-      for (let done = 0; done < count; done = Atomics.load(control, DONE)) {
-        if (Atomics.wait(control, DONE, done, ANSWER_MS) === 'timed-out') throw new Error('a thread did not finish');
-      }
-      return { overriddenDuration: performance.now() - started };
-    };
-    const times = await interleave(
-      {
-        own: { ops: THREAD_ADDS.own, sample: run(ADD_OWN) },
-        plain: { ops: THREAD_ADDS.plain, sample: run(ADD_PLAIN) },
-        atomic: { ops: THREAD_ADDS.atomic, sample: run(ADD_ATOMIC) },
-      },
-      { samples: 3, counts: 'median' },
-    );
-    await Promise.all(workers.map((worker) => worker.terminate()));
+    const { own, plain, atomic } = WORKS;
+    const times = await team(count, './counter-thread.js', { shared }, { own, plain, atomic });
     const what = `shared Atomics.add against Counter.add, ${count} thread${count === 1 ? '' : 's'}`;
     return [row(what, times.atomic, times.own, { atLeast }, times.plain)];
   };

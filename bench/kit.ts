@@ -15,8 +15,9 @@ export interface Row {
   readonly low: number;
   readonly high: number;
   readonly rounds: number;
-  readonly bar: Bar;
-  readonly met: boolean;
+  /** None where a row only informs. */
+  readonly bar?: Bar;
+  readonly met?: boolean;
   /** What plain code without the library reaches on this machine in the same rounds, where that bounds the ratio. */
   readonly limit?: number;
 }
@@ -113,7 +114,7 @@ export function row(
   what: string,
   over: readonly number[],
   under: readonly number[],
-  bar: Bar,
+  bar?: Bar,
   plain?: readonly number[],
 ): Row {
   const ratios = ratiosOf(over, under);
@@ -124,8 +125,7 @@ export function row(
     low: ratios[0] as number,
     high: ratios.at(-1) as number,
     rounds: ratios.length,
-    bar,
-    met: 'atMost' in bar ? ratio <= bar.atMost : ratio >= bar.atLeast,
+    ...(bar === undefined ? {} : { bar, met: 'atMost' in bar ? ratio <= bar.atMost : ratio >= bar.atLeast }),
     ...(plain === undefined ? {} : { limit: median(ratiosOf(over, plain)) }),
   };
 }

@@ -33,16 +33,26 @@ function runGroup(topic: string, group: string): Promise<Result[]> {
 }
 
 /** Shares of a whole have bars below a tenth, and are shown in per cent. */
-function show(value: number, bar: Bar): string {
-  if ('atMost' in bar && bar.atMost < 0.1) return `${(100 * value).toFixed(2)} %`;
+function show(value: number, bar?: Bar): string {
+  if (bar !== undefined && 'atMost' in bar && bar.atMost < 0.1) return `${(100 * value).toFixed(2)} %`;
   return `${value >= 100 ? value.toFixed(0) : value.toPrecision(3)}x`;
 }
 
 function lineOf({ topic, what, ratio, low, high, rounds, bar, met, limit }: Result): string {
-  const wanted = 'atMost' in bar ? `<= ${show(bar.atMost, bar)}` : `>= ${show(bar.atLeast, bar)}`;
+  let wanted = '';
+  if (bar !== undefined) wanted = 'atMost' in bar ? `<= ${show(bar.atMost, bar)}` : `>= ${show(bar.atLeast, bar)}`;
   const spread = `${show(low, bar)} to ${show(high, bar)}`;
   const most = limit === undefined ? '' : show(limit, bar);
-  return line([topic, what, show(ratio, bar), wanted, met ? 'met' : 'MISSED', String(rounds), spread, most]);
+  return line([
+    topic,
+    what,
+    show(ratio, bar),
+    wanted,
+    met === undefined ? '' : met ? 'met' : 'MISSED',
+    String(rounds),
+    spread,
+    most,
+  ]);
 }
 
 const COLUMNS = [10, 80, 8, 10, 7, 7, 18] as const;
@@ -77,11 +87,12 @@ async function main({ names, json }: ReturnType<typeof parse>): Promise<void> {
       }
     }
   }
-  const met = results.filter((row) => row.met).length;
-  if (json) console.log(JSON.stringify({ ...machine, cpu, met, missed: results.length - met, rows: results }));
+  const barred = results.filter((row) => row.met !== undefined);
+  const met = barred.filter((row) => row.met).length;
+  if (json) console.log(JSON.stringify({ ...machine, cpu, met, missed: barred.length - met, rows: results }));
   else {
     console.log(
-      `${met} of ${results.length} bars met. A ratio is the median over rounds in which all variants took turns;`,
+      `${met} of ${barred.length} bars met. A ratio is the median over rounds in which all variants took turns;`,
     );
     console.log(
       'limit: what plain code (an increment, a lock word without an owner) reaches on this machine in the same rounds.',

@@ -9,6 +9,8 @@ import { importing } from './import.js';
 import type { Topic } from './kit.js';
 import { mutex } from './mutex.js';
 import { once } from './once.js';
+import { percpu } from './percpu.js';
+import { pool } from './pool.js';
 import { register } from './register.js';
 import { rwlock } from './rwlock.js';
 import { semaphore } from './semaphore.js';
@@ -17,6 +19,8 @@ export const topics: Readonly<Record<string, Topic>> = {
   register,
   claim,
   counter,
+  percpu,
+  pool,
   aggregate,
   import: importing,
   mutex,

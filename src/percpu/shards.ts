@@ -13,6 +13,7 @@ import { ANCHOR_HIGH, ANCHOR_LOW } from '../area/thread-anchor.js';
 import { dispose } from '../host/dispose.js';
 import { host } from '../host/host.js';
 import type { Area } from '../thread/area.js';
+import { publishCpu } from '../thread/cpu.js';
 import { type Registration, register } from '../thread/registration.js';
 import { type PercpuSteps, percpuStepsOn } from '../wasm/percpu.js';
 
@@ -35,6 +36,8 @@ export interface Shards {
   readonly steps: PercpuSteps;
   readonly byCpu: boolean;
   readonly slot: number;
+  /** Byte offset of the slot. */
+  readonly slotAt: number;
   /** CPUs that the machine may ever have, or slots. */
   readonly count: number;
   /** Bytes from one shard to the next. */
@@ -71,6 +74,7 @@ export function openShards(name: string, bytes: number, version: number, options
     steps: stepsOf(core),
     byCpu: index === 'cpu',
     slot: registration.slot,
+    slotAt: core.slotAt(registration.slot),
     count,
     stride,
     first,
@@ -87,7 +91,7 @@ export function closeShards(shards: Shards): void {
 /** The shard of this thread now. The number published in the slot is brought up to date on the way (clause 52). */
 export function shardNow(shards: Shards): number {
   if (!shards.byCpu) return shards.slot;
-  const cpu = shards.registration.publish();
+  const cpu = publishCpu(shards.core, shards.slotAt);
   // Numbers are hints: one that is too large, as a slot's index in place of a CPU's number may be, is folded.
   return cpu < shards.count ? cpu : cpu % shards.count;
 }

@@ -77,11 +77,6 @@ export class Registration {
     return cpu;
   }
 
-  /** Publishes the CPU number of this thread in its slot; returns it. */
-  publish(): number {
-    return this.cpuId();
-  }
-
   /**
    * Counts down; the last one gives the slot up.
    * @throws COEXIST_EUNREGISTERED when this registration has ended already; nothing changed
