@@ -142,11 +142,10 @@ function hold(place: Place): number | undefined {
 }
 
 /** @throws COEXIST_EINVAL where these bytes are not all in the heap or the blocks, or not at a multiple of 4 */
-export function checkRange({ core }: Shards, argument: string, at: number, length: number): void {
-  const { heapOffset, heapSize, blockOffset, blockStride, slotCapacity } = core.geometry;
-  const inHeap = at >= heapOffset && at + length <= heapOffset + heapSize;
-  const inBlocks = at >= blockOffset && at + length <= blockOffset + blockStride * slotCapacity;
-  if ((inHeap || inBlocks) && (at & 3) === 0 && at >>> 0 === at) return;
+export function checkRange(shards: Shards, argument: string, at: number, length: number): void {
+  const end = at + length;
+  const inside = (at >= shards.blocks && end <= shards.blocksEnd) || (at >= shards.heap && end <= shards.heapEnd);
+  if (inside && (at & 3) === 0 && Number.isInteger(at)) return;
   throw invalid(argument, at, 'the byte offset, a multiple of 4, of a word in the heap or the blocks of the area');
 }
 

@@ -46,6 +46,11 @@ export interface Shards {
   readonly first: number;
   /** Byte offset of this thread's rseq_cs; -1 where slots here have none (clause 13). */
   readonly section: number;
+  /** Where words of operations may lie: from the first byte, before the second. */
+  readonly heap: number;
+  readonly heapEnd: number;
+  readonly blocks: number;
+  readonly blocksEnd: number;
   live: boolean;
 }
 
@@ -66,6 +71,7 @@ export function openShards(name: string, bytes: number, version: number, options
   const core = coreFor(area);
   const { count, stride, first } = (index === 'cpu' ? byCpu : bySlot)(core, name, bytes, version);
   const registration = register({ name: holder, area });
+  const { heapOffset, heapSize, blockOffset, blockStride, slotCapacity } = core.geometry;
   const section = core.has(SLOT.rseq_cs) ? core.slotAt(registration.slot) + SLOT.rseq_cs.offset : -1;
   return {
     name,
@@ -79,6 +85,10 @@ export function openShards(name: string, bytes: number, version: number, options
     stride,
     first,
     section,
+    heap: heapOffset,
+    heapEnd: heapOffset + heapSize,
+    blocks: blockOffset,
+    blocksEnd: blockOffset + blockStride * slotCapacity,
     live: true,
   };
 }
