@@ -4,6 +4,9 @@ import { createArea, register } from 'coexist';
 import { describe, expect, test } from 'vitest';
 import { rawSlot, stateOf } from './support/slot.js';
 
+/** Some CPU number. */
+const registered = { cpu_id: expect.toSatisfy((cpu: number) => cpu >= 0) } as const;
+
 const area = () => createArea({ slots: 2, blockBytes: 4096, heapBytes: 0 });
 
 describe('the first registration is permanent', () => {
@@ -11,7 +14,7 @@ describe('the first registration is permanent', () => {
     const own = area();
     const handle = register({ area: own, permanent: true, name: 'owner' });
     expect(handle).toMatchObject({ permanent: true, slot: 0, generation: 1, name: 'owner' });
-    expect(rawSlot(own, 0)).toMatchObject({ cpu_id: 0, refcount: 0, registered_total: 1, holders: 1n });
+    expect(rawSlot(own, 0)).toMatchObject({ ...registered, refcount: 0, registered_total: 1, holders: 1n });
     expect(own.inspect().slots).toMatchObject([{ refcount: 0, alive: true, holders: ['owner'] }]);
   });
 
@@ -42,7 +45,7 @@ describe('the first registration is permanent', () => {
     handle.unregister();
     handle[Symbol.dispose]();
     expect(stateOf(own)).toBe(before);
-    expect(handle.cpuId()).toBe(0);
+    expect(handle.cpuId()).toBeGreaterThanOrEqual(0);
   });
 
   test('an accessor holds on to it and lets go of it without counting', async () => {
@@ -51,9 +54,9 @@ describe('the first registration is permanent', () => {
     register({ area: own, permanent: true });
     const counter = new Counter('c', { area: own });
     counter.add(3);
-    expect(rawSlot(own, 0)).toMatchObject({ refcount: 0, cpu_id: 0, registered_total: 1 });
+    expect(rawSlot(own, 0)).toMatchObject({ refcount: 0, ...registered, registered_total: 1 });
     counter.dispose();
-    expect(rawSlot(own, 0)).toMatchObject({ refcount: 0, cpu_id: 0 });
+    expect(rawSlot(own, 0)).toMatchObject({ refcount: 0, ...registered });
     expect(counter.sum()).toBe(3n);
   });
 });
@@ -77,7 +80,7 @@ describe('while transient registrations count', () => {
     transient.unregister();
     expect(register({ area: own, permanent: true })).toMatchObject({ permanent: true, generation: 2 });
     expect(() => transient.unregister()).toThrow(expect.objectContaining({ code: 'COEXIST_EUNREGISTERED' }));
-    expect(rawSlot(own, 0)).toMatchObject({ cpu_id: 0, refcount: 0 });
+    expect(rawSlot(own, 0)).toMatchObject({ ...registered, refcount: 0 });
   });
 });
 
@@ -88,7 +91,7 @@ test('it is permanent in one area only', () => {
   expect(transient.permanent).toBe(false);
   transient.unregister();
   expect(rawSlot(other, 0).owner).toBe(0n);
-  expect(rawSlot(one, 0)).toMatchObject({ cpu_id: 0, refcount: 0 });
+  expect(rawSlot(one, 0)).toMatchObject({ ...registered, refcount: 0 });
 });
 
 test('only true makes it permanent', () => {

@@ -1,6 +1,7 @@
 // Clause 3: what is left where a thread is cut between two operations. The states that the prefixes of register and unregister
 // leave are written by hand, on both backends: a copy in JavaScript may be cut and one in wasm go on.
 
+import '../support/slot-index.js';
 import { type Area, register } from 'coexist';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { type AreaBytes, bytesOf } from '../support/area-bytes.js';

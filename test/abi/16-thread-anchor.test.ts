@@ -1,5 +1,6 @@
 // Clause 16: the thread anchor: four words that every copy of a thread shares, of the process's area and of each private one.
 
+import '../support/slot-index.js';
 import { openArea, register } from 'coexist';
 import { describe, expect, test } from 'vitest';
 import { bytesOf } from '../support/area-bytes.js';

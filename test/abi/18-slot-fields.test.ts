@@ -1,5 +1,6 @@
 // Clause 18: the fields of a slot, read by hand at each stage of its life. (Their offsets are compared in tables.test.ts.)
 
+import '../support/slot-index.js';
 import { register } from 'coexist';
 import { SLOT, SLOT_STRIDE } from 'coexist/abi';
 import { describe, expect, test } from 'vitest';

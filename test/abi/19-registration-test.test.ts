@@ -1,5 +1,6 @@
 // Clause 19: one load of cpu_id says whether the thread is registered, and as what; -2 is the host's refusal and stays.
 
+import '../support/slot-index.js';
 import { register } from 'coexist';
 import { describe, expect, test } from 'vitest';
 import { bytesOf } from '../support/area-bytes.js';

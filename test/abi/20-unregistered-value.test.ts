@@ -1,6 +1,7 @@
 // Clause 20: the unregistered value, which a claim writes over whatever the last owner left, unknown fields included. The
 // stage between claim and registration is observed from inside the operations that the twin does.
 
+import '../support/slot-index.js';
 import { register } from 'coexist';
 import { SLOT } from 'coexist/abi';
 import { describe, expect, test, vi } from 'vitest';

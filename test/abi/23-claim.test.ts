@@ -1,6 +1,7 @@
 // Clause 23: a claim, step by step. The twin's steps are taken down in order, with the thread anchor at each; on both backends
 // the outcome is compared, and threads race for slots.
 
+import '../support/slot-index.js';
 import { register } from 'coexist';
 import { describe, expect, test } from 'vitest';
 import { until } from '../support/actor.js';

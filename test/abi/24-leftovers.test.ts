@@ -1,5 +1,6 @@
 // Clause 24: slots that an interrupted transition, or a dead thread with the same identity, left under this thread's identity.
 
+import '../support/slot-index.js';
 import { register } from 'coexist';
 import { describe, expect, test } from 'vitest';
 import { bytesOf } from '../support/area-bytes.js';

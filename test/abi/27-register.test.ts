@@ -1,5 +1,6 @@
 // Clause 27: register, in every state that the thread's slot can be in.
 
+import '../support/slot-index.js';
 import { register } from 'coexist';
 import { describe, expect, test, vi } from 'vitest';
 import { bytesOf } from '../support/area-bytes.js';

@@ -1,5 +1,6 @@
 // Clause 28: unregister, in every state, and the refusals that change nothing.
 
+import '../support/slot-index.js';
 import { register } from 'coexist';
 import { describe, expect, test } from 'vitest';
 import { type AreaBytes, bytesOf } from '../support/area-bytes.js';

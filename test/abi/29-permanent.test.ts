@@ -1,5 +1,6 @@
 // Clause 29: permanent owners: first, again, not while others count, until the thread's death.
 
+import '../support/slot-index.js';
 import { register } from 'coexist';
 import { Counter, PerThread } from 'coexist/percpu';
 import { describe, expect, test } from 'vitest';

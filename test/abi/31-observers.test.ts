@@ -1,6 +1,7 @@
 // Clause 31: what an observer may take from a slot: rows read under one owner and generation, of registered slots only. What
 // happens between two of its loads is done from inside the load.
 
+import '../support/slot-index.js';
 import { register } from 'coexist';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { type AreaBytes, bytesOf } from '../support/area-bytes.js';

@@ -2,6 +2,7 @@
 // register leaves 0, a thread that the host refuses (-2) stays refused. Restated: unregister cannot fail half-way here, so
 // "leaves 1" becomes: a refused unregister leaves every byte. -2 comes from another implementation, written by hand.
 
+import '../support/slot-index.js';
 import { attach } from 'coexist';
 import { expect, test } from 'vitest';
 import { Actor } from '../support/actor.js';

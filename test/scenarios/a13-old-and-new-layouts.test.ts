@@ -3,6 +3,7 @@
 // 48, 64 or 128 bytes of the slot, and an old copy that knows 44. What is shorter than that (20, 24, 32 bytes once were whole
 // layouts) cannot carry owner and generation, and is refused.
 
+import '../support/slot-index.js';
 import { type Area, openArea, register } from 'coexist';
 import { Counter } from 'coexist/percpu';
 import { describe, expect, test } from 'vitest';

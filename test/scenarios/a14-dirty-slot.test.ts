@@ -2,6 +2,7 @@
 // nobody clears behind a thread that dies; generation and registered_total go on; blocks are not cleared, except keys that ask
 // for it (docs/ABI.md, clauses 20, 22, 39 and 40).
 
+import '../support/slot-index.js';
 import { attach, createArea } from 'coexist';
 import { endOf } from 'coexist/abi';
 import { describe, expect, test } from 'vitest';

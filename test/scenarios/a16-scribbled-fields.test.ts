@@ -5,6 +5,7 @@
 // - not detected, and harmless to others: flags, node_id, mm_cid, cpu_id_start, rseq_cs, thread_id, holders, the words 60 to 63.
 // - not detected, and harmful to its own slot only: refcount (the slot is given up early or late), cpu_id >= 0 (a wrong id).
 
+import '../support/slot-index.js';
 import { attach, openArea } from 'coexist';
 import { HEADER, SLOT, word } from 'coexist/abi';
 import { describe, expect, test } from 'vitest';
