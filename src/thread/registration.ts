@@ -70,6 +70,13 @@ export class Registration {
    * @throws COEXIST_EUNREGISTERED when this registration has ended; nothing changed
    */
   publish(): number {
+    // hot: two plain loads, as long as the thread stays where it is
+    const published = this.#live ? (this.#i32[this.#cpuId] as number) : -1;
+    const cpu = liveCpu();
+    return published >= 0 && (cpu === published || cpu < 0) ? published : this.#publish();
+  }
+
+  #publish(): number {
     const core = this.#core;
     const at = core.slotAt(this.slot);
     const cpu = this.#live && this.#current(at) ? publishCpu(core, at) : -1;
