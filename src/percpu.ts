@@ -1,12 +1,20 @@
 // coexist/percpu: data in every thread's own block.
 
 export {
+  type Bucket,
   Counter,
   type CounterOptions,
   type ElementType,
   type FenceOptions,
   fence,
   fenceAsync,
+  Gauge,
+  type GaugeOptions,
+  type GaugeValue,
+  Histogram,
+  type HistogramData,
+  type HistogramOptions,
+  type HistogramSnapshot,
   ops,
   PerCpu,
   PerCpuBuffer,
@@ -24,5 +32,6 @@ export {
   type ShardedOptions,
   type ShardGuard,
   type ShardIndex,
+  snapshotOf,
   type ThreadBlock,
 } from './core.js';

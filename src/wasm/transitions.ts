@@ -45,6 +45,8 @@ export interface Transitions {
   ): number;
   /** Clause 39: the 64-bit words at this offset of all blocks below high water, added up. */
   sum(offset: number): bigint;
+  /** Clause 58: the same of each of the eight words of the 64-byte line at this offset. */
+  sum_line(offset: number): readonly bigint[];
 }
 
 export const ENTRY_LOST = 0;

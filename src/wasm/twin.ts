@@ -10,6 +10,8 @@ import type { Views } from '../abi/views.js';
 import type { Transitions } from './transitions.js';
 
 const NAME_WORDS = NAME_BYTES / 4;
+/** 64-bit words of the 64 bytes that ranges are aligned to. */
+const LINE_WORDS = RANGE_ALIGN / 8;
 const PERSISTENT = new Set([
   SLOT.owner.offset,
   SLOT.owner.offset + 4,
@@ -220,6 +222,17 @@ export function createTwin({ i32, u32, i64, u8 }: Views): Transitions {
       let sum = 0n;
       for (let i = 0; i < end; i++, at += stride) sum += Atomics.load(i64, at >>> 3);
       return BigInt.asIntN(64, sum);
+    },
+
+    sum_line(offset) {
+      const end = highWater();
+      const stride = header('block_stride');
+      const sums = Array.from({ length: LINE_WORDS }, () => 0n);
+      let at = header('block_offset') + offset;
+      for (let i = 0; i < end; i++, at += stride) {
+        for (let k = 0; k < LINE_WORDS; k++) sums[k]! += Atomics.load(i64, (at >>> 3) + k);
+      }
+      return sums.map((sum) => BigInt.asIntN(64, sum));
     },
   };
 }
