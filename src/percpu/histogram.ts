@@ -74,11 +74,12 @@ export class Histogram {
     this.#core = core;
     this.#i64 = core.views.i64;
     this.#offset = entry.offset;
-    this.#perPower = 2 ** precision;
+    this.#perPower = 1 << precision;
     this.#spare = 31 - precision;
     this.#registration = register({ name: holder, area });
     this.#base = (blockOffset + this.#registration.slot * blockStride + entry.offset) >>> 3;
-    this.#most = host.storesWhole64 ? Math.min(this.end - 1, INT32_MAX) : NOT_PLAIN;
+    // An integer to the engine too: it was computed as a double.
+    this.#most = host.storesWhole64 ? Math.min(this.end - 1, INT32_MAX) | 0 : NOT_PLAIN;
   }
 
   /**
