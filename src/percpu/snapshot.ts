@@ -65,7 +65,8 @@ export interface HistogramSnapshot {
  * @since 0.1.0
  */
 export function snapshotOf(data: HistogramData): HistogramSnapshot {
-  return snapshotIn(data.precision, countsIn('data', data));
+  const counts = countsIn('data', data);
+  return snapshotIn(data.precision, counts);
 }
 
 function countsIn(name: string, data: HistogramData): Float64Array {
@@ -74,7 +75,7 @@ function countsIn(name: string, data: HistogramData): Float64Array {
     isIndex(precision, HISTOGRAM_PRECISION_MAX + 1) &&
     isIndex(size, MOST_BUCKETS + 1) &&
     Array.isArray(counts) &&
-    counts.every(([bucket, count]) => isIndex(bucket, size) && isIndex(count, Number.POSITIVE_INFINITY));
+    counts.every((pair) => Array.isArray(pair) && isIndex(pair[0], size) && isIndex(pair[1], Number.POSITIVE_INFINITY));
   if (!sound) throw invalid(name, data, 'a snapshot, or what toJSON() of one gave');
   const all = new Float64Array(size);
   for (const [bucket, count] of counts) all[bucket]! += count;
