@@ -5,6 +5,7 @@ import { claim } from './claim.js';
 import { condvar } from './condvar.js';
 import { counter } from './counter.js';
 import { explorer } from './explore.js';
+import { histogram } from './histogram.js';
 import { importing } from './import.js';
 import type { Topic } from './kit.js';
 import { mutex } from './mutex.js';
@@ -28,5 +29,6 @@ export const topics: Readonly<Record<string, Topic>> = {
   once,
   condvar,
   semaphore,
+  histogram,
   explore: explorer,
 };
