@@ -45,13 +45,14 @@ export class Histogram {
   readonly #i64: BigInt64Array;
   readonly #offset: number;
   readonly #registration: Registration;
+  // Small integers from the start, so that the engine knows them as such.
   /** Index of the own first bucket. */
-  #base: number;
+  #base = DISPOSED;
   /** The highest value that a plain addition is allowed for: one test says that, and that the histogram lives. */
-  #most: number;
+  #most = NOT_PLAIN;
   /** 2^precision, and the bits of an integer beyond precision + 1: what bucketOf() is made of where a value has 31 bits. */
-  readonly #perPower: number;
-  readonly #spare: number;
+  readonly #perPower: number = 0;
+  readonly #spare: number = 0;
 
   constructor(
     name: string,
