@@ -81,6 +81,20 @@ describe('Counter', () => {
     expect(rawSlot(own, 0)).toMatchObject({ owner: 0n, generation: 3 });
   });
 
+  test('of() reads any slot, disposed or not, and wants one that there is', () => {
+    const own = area();
+    const counter = new Counter('c', { area: own });
+    counter.add(4);
+    const { blockOffset, blockStride } = own.geometry;
+    new BigInt64Array(own.buffer)[(blockOffset + blockStride) / 8] = -7n;
+    expect([counter.of(0), counter.of(1)]).toEqual([4n, -7n]);
+    for (const slot of [-1, 2, 0.5, Number.NaN, '0']) {
+      expect(() => counter.of(slot as number)).toThrow(code('COEXIST_EINVAL'));
+    }
+    counter.dispose();
+    expect(counter.of(0)).toBe(4n);
+  });
+
   test('holder is a name for inspect()', () => {
     const own = area();
     using counter = new Counter('c', { area: own, holder: 'meter' });

@@ -71,7 +71,18 @@ export class Counter {
     return this.#i64[this.#index] as bigint;
   }
 
-  /** Unregisters; `sum()` goes on to work. Does nothing the second time. */
+  /**
+   * What all owners of a slot have added.
+   * @throws COEXIST_EINVAL
+   */
+  of(slot: number): bigint {
+    const { blockOffset, blockStride, slotCapacity } = this.#core.geometry;
+    if (!Number.isInteger(slot) || slot < 0 || slot >= slotCapacity)
+      throw invalid('slot', slot, `an integer from 0 to ${slotCapacity - 1}`);
+    return Atomics.load(this.#i64, (blockOffset + slot * blockStride + this.#offset) >>> 3);
+  }
+
+  /** Unregisters; `sum()` and `of()` go on to work. Does nothing the second time. */
   dispose(): void {
     this.#index = DISPOSED;
     this.#plain = NOT_PLAIN;
