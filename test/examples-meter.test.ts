@@ -45,11 +45,11 @@ test('counts are read per thread and in total, by any thread', async () => {
   meter.dispose();
 });
 
-test('a meter is one registration, under its name, and none after its disposal', () => {
+test('a meter registers its four objects under its name, and none after its disposal', () => {
   const area = attach();
   const meter = createMeter({ prefix: 'one' });
   const row = area.inspect().slots.find(({ slot }) => slot === meter.slot);
-  expect(row).toMatchObject({ refcount: 1, holders: ['meter'] });
+  expect(row).toMatchObject({ refcount: 4, holders: ['meter'] });
   meter.count(7);
   meter.dispose();
   expect(area.inspect().slots).toEqual([]);
@@ -78,41 +78,106 @@ test('totals stay exact when a thread is terminated, and the next owner of its s
   meter.dispose();
 });
 
-test('the Prometheus text is well-formed and says what totals() and threads() say', async () => {
+test('the Prometheus text is well-formed and says what totals(), sizes() and threads() say', async () => {
   const meter = createMeter({ prefix: 'text' });
   const actor = await Actor.start();
-  await count(actor, 'text', [2 ** 40, 1]);
+  const sizes = [2 ** 40, 1, 255, 256, 1023, 1024, 70_000, 2 ** 32 - 1, 2 ** 32];
+  const earliest = Date.now() / 1000;
+  const slot = await count(actor, 'text', sizes);
   meter.count(9);
 
-  const text = meter.prometheus();
-  expect(text.endsWith('\n')).toBe(true);
+  const { types, samples } = parse(meter.prometheus());
+  const all = [...sizes, 9];
+  const bytes = all.reduce((sum, size) => sum + size, 0);
+  expect(Object.fromEntries(types)).toEqual({
+    text_file_bytes: 'histogram',
+    text_files_total: 'counter',
+    text_bytes_total: 'counter',
+    text_thread_files_total: 'counter',
+    text_thread_bytes_total: 'counter',
+    text_thread_last_file_timestamp_seconds: 'gauge',
+  });
+  const expected = new Map([
+    ['text_files_total', 10],
+    ['text_bytes_total', bytes],
+    ['text_file_bytes_sum', bytes],
+    ['text_file_bytes_count', 10],
+    ['text_file_bytes_bucket{le="+Inf"}', 10],
+  ]);
+  for (let bound = 256; bound <= 2 ** 32; bound *= 4) {
+    // Exact, though the histogram's buckets are wide: the values are integers, and the bounds are bounds of buckets.
+    const most = bound - 1;
+    expected.set(`text_file_bytes_bucket{le="${most}"}`, all.filter((size) => size <= most).length);
+  }
+  for (const { slot, generation, files, bytes } of meter.threads()) {
+    expected.set(`text_thread_files_total{slot="${slot}",generation="${generation}"}`, Number(files));
+    expected.set(`text_thread_bytes_total{slot="${slot}",generation="${generation}"}`, Number(bytes));
+  }
+  const times = [...samples].filter(([name]) => name.startsWith('text_thread_last_file'));
+  expect(new Map([...samples].filter(([name]) => !name.startsWith('text_thread_last_file')))).toEqual(expected);
+  expect(expected.size).toBe(5 + 13 + 4);
+  expect(times).toHaveLength(2);
+  for (const [, time] of times) {
+    expect(time).toBeGreaterThanOrEqual(earliest);
+    expect(time).toBeLessThanOrEqual(Date.now() / 1000);
+  }
+
+  await actor.terminate();
+  const of = (name: string): string[] =>
+    [...parse(meter.prometheus()).samples.keys()].filter((key) => key.startsWith(`${name}{slot="${slot}"`));
+  await until(
+    'the dead thread has no last file any more',
+    () => of('text_thread_last_file_timestamp_seconds').length === 0,
+  );
+  expect(of('text_thread_files_total'), 'its share is still there').toHaveLength(1);
+  meter.dispose();
+});
+
+/** Samples by name and labels; fails where a line is not of the text exposition format, or where a family is out of order. */
+function parse(text: string): { types: Map<string, string>; samples: Map<string, number> } {
   const types = new Map<string, string>();
-  const samples = new Map<string, bigint>();
+  const samples = new Map<string, number>();
   const helped = new Set<string>();
+  let family = '';
+  expect(text.endsWith('\n')).toBe(true);
   for (const line of text.trimEnd().split('\n')) {
     const help = /^# HELP ([a-zA-Z_:][a-zA-Z0-9_:]*) \S.*$/.exec(line);
-    const type = /^# TYPE ([a-zA-Z_:][a-zA-Z0-9_:]*) (counter|gauge)$/.exec(line);
-    const sample = /^([a-zA-Z_:][a-zA-Z0-9_:]*)(\{slot="\d+",generation="\d+"\})? (\d+)$/.exec(line);
+    const type = /^# TYPE ([a-zA-Z_:][a-zA-Z0-9_:]*) (counter|gauge|histogram)$/.exec(line);
+    const sample =
+      /^([a-zA-Z_:][a-zA-Z0-9_:]*)(\{slot="\d+",generation="\d+"\}|\{le="(?:\d+|\+Inf)"\})? (\d+(?:\.\d+)?)$/.exec(
+        line,
+      );
     expect([help, type, sample].filter(Boolean), line).toHaveLength(1);
-    if (help) helped.add(help[1]!);
-    if (type) types.set(type[1]!, type[2]!);
+    if (help) {
+      expect(helped.has(help[1]!), 'one HELP for each family').toBe(false);
+      helped.add(help[1]!);
+    }
+    if (type) {
+      expect(helped.has(type[1]!), 'HELP comes before TYPE').toBe(true);
+      family = type[1]!;
+      types.set(family, type[2]!);
+    }
     if (sample) {
-      expect(types.get(sample[1]!), 'TYPE comes before its samples').toBe('counter');
-      expect(helped.has(sample[1]!), 'HELP comes before its samples').toBe(true);
-      samples.set(sample[1]! + (sample[2] ?? ''), BigInt(sample[3]!));
+      const suffixes = types.get(family) === 'histogram' ? ['_bucket', '_sum', '_count'] : [''];
+      expect(
+        suffixes.map((suffix) => family + suffix),
+        'samples follow their TYPE',
+      ).toContain(sample[1]);
+      expect(samples.has(sample[1]! + (sample[2] ?? '')), line).toBe(false);
+      samples.set(sample[1]! + (sample[2] ?? ''), Number(sample[3]));
     }
   }
-  const expected = new Map([
-    ['text_files_total', 3n],
-    ['text_bytes_total', 2n ** 40n + 10n],
-  ]);
-  for (const { slot, generation, files, bytes } of meter.threads()) {
-    expected.set(`text_thread_files_total{slot="${slot}",generation="${generation}"}`, files);
-    expected.set(`text_thread_bytes_total{slot="${slot}",generation="${generation}"}`, bytes);
+  return { types, samples };
+}
+
+test('what is no size is refused and counted nowhere', () => {
+  const meter = createMeter({ prefix: 'wrong' });
+  for (const bytes of [-1, 1.5, Number.NaN, 2 ** 53, '1', undefined]) {
+    expect(() => meter.count(bytes as number), String(bytes)).toThrow(RangeError);
   }
-  expect(samples).toEqual(expected);
-  expect(samples.size).toBe(6);
-  await actor.terminate();
+  expect(meter.totals()).toEqual({ files: 0n, bytes: 0n });
+  meter.count(1000);
+  expect(meter.sizes()).toMatchObject({ count: 1, min: 896, max: 1023 });
   meter.dispose();
 });
 

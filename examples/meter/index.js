@@ -1,12 +1,13 @@
-// meter: counts files and bytes, per thread and in total, as Prometheus text if you like. Each thread counts in its own block
-// with ordinary stores, since nobody else writes there; any thread reads all blocks. Cells go on where the slot's former
-// owner left them, so totals stay exact when threads die; what each owner found at its start tells its own share.
+// meter: counts files, by size, and bytes, per thread and in total, as Prometheus text if you like. Each thread counts in its own
+// block with ordinary stores, since nobody else writes there; any thread reads all blocks. The histogram and the counter go on where
+// the slot's former owner left them, so totals stay exact when threads die; what each owner found at its start tells its own share.
+// The gauge, on the other hand, goes with its thread.
 // @ts-check
 
-import { PerThread } from 'coexist/percpu';
+import { Counter, Gauge, Histogram, PerThread } from 'coexist/percpu';
 
 /**
- * One thread's share; of a dead thread, until its slot has another owner that meters.
+ * One thread's share; of a dead thread, until its slot has another owner.
  * @typedef {{ slot: number, generation: number, files: bigint, bytes: bigint }} ThreadCounts
  */
 
@@ -15,21 +16,26 @@ import { PerThread } from 'coexist/percpu';
  * @property {number} slot This thread's slot.
  * @property {(bytes: number) => void} count Counts one file of this many bytes, in this thread.
  * @property {() => { files: bigint, bytes: bigint }} totals What all threads have counted, dead ones included.
+ * @property {() => import('coexist/percpu').HistogramSnapshot} sizes The sizes of those files.
  * @property {() => ThreadCounts[]} threads What each thread has counted.
  * @property {() => string} prometheus All of it in the Prometheus text exposition format.
  * @property {() => void} dispose This thread counts no more; reading goes on to work.
  */
 
-/** Cells of a block. The generation is 0 while an owner notes what it found, so that no reader takes half of it. */
-const FILES = 0;
-const BYTES = 1;
-const GENERATION = 2;
-const FILES_BEFORE = 3;
-const BYTES_BEFORE = 4;
-const LENGTH = 5;
+/** What an owner found in its slot's block: cells that start at zero with each claim. NOTED is 1 once the others are written. */
+const NOTED = 0;
+const FILES = 1;
+const BYTES = 2;
+const CELLS = 3;
 
 /** How often a block is read again that changes hands meanwhile. */
 const TRIES = 8;
+
+/**
+ * Upper bounds of the exposed buckets: 256 B, 1 KiB, ... 4 GiB. All are bounds of the histogram's own buckets, so that none has to be
+ * divided up; what is below 4^k is at most 4^k - 1, which is what `le` says.
+ */
+const BOUNDS = Array.from({ length: 13 }, (_, k) => 4 ** (k + 4));
 
 /**
  * The meter of this name in this thread; the same counts in every thread that asks for the same prefix.
@@ -40,86 +46,110 @@ export function createMeter({ prefix }) {
   if (typeof prefix !== 'string' || !/^[a-zA-Z_:][a-zA-Z0-9_:]*$/.test(prefix)) {
     throw new TypeError(`prefix is ${JSON.stringify(prefix)}, expected the beginning of a Prometheus metric name`);
   }
-  const blocks = new PerThread(`meter/${prefix}`, { type: 'i64', length: LENGTH, holder: 'meter' });
-  const cells = blocks.own;
-  const generation = BigInt(blocks.at(blocks.slot)?.generation ?? 0);
-  if (cells[GENERATION] !== generation) {
-    Atomics.store(cells, GENERATION, 0n);
-    Atomics.store(cells, FILES_BEFORE, /** @type {bigint} */ (cells[FILES]));
-    Atomics.store(cells, BYTES_BEFORE, /** @type {bigint} */ (cells[BYTES]));
-    Atomics.store(cells, GENERATION, generation);
+  const holder = 'meter';
+  const sizes = new Histogram(`meter/${prefix}/sizes`, { holder });
+  const bytes = new Counter(`meter/${prefix}/bytes`, { holder });
+  const last = new Gauge(`meter/${prefix}/last`, { holder });
+  const before = new PerThread(`meter/${prefix}/before`, { type: 'i64', length: CELLS, fresh: true, holder });
+  const found = before.own;
+  if (found[NOTED] === 0n) {
+    Atomics.store(found, FILES, BigInt(sizes.own().count));
+    Atomics.store(found, BYTES, bytes.own());
+    Atomics.store(found, NOTED, 1n);
   }
 
   /** @type {Meter['count']} */
-  const count = (bytes) => {
-    // Refuses after the disposal, when the slot may be another thread's. Ordinary stores will do: nobody else writes here, and
-    // 64-bit engines store 8 aligned bytes at once.
-    const own = blocks.own;
-    own[FILES] = /** @type {bigint} */ (own[FILES]) + 1n;
-    own[BYTES] = /** @type {bigint} */ (own[BYTES]) + BigInt(bytes);
+  const count = (size) => {
+    if (!Number.isSafeInteger(size) || size < 0)
+      throw new RangeError(`bytes is ${size}, expected a safe integer from 0 on`);
+    // Refuses after the disposal, when the slot may be another thread's.
+    sizes.record(size);
+    bytes.add(size);
+    last.set(Date.now() / 1000);
   };
 
-  /** @type {Meter['totals']} */
-  const totals = () => {
-    let [files, bytes] = [0n, 0n];
-    for (const { view } of blocks.blocks()) {
-      files += Atomics.load(view, FILES);
-      bytes += Atomics.load(view, BYTES);
-    }
-    return { files, bytes };
-  };
+  const totals = () => ({ files: BigInt(sizes.snapshot().count), bytes: bytes.sum() });
 
-  /** @type {Meter['threads']} */
-  const threads = () => {
-    const rows = [];
-    for (const { slot, view } of blocks.blocks()) {
-      const row = readRow(slot, view);
-      if (row !== undefined) rows.push(row);
+  /** @param {number} slot */
+  const share = (slot) => {
+    for (let tries = 0; tries < TRIES; tries++) {
+      const block = before.at(slot);
+      if (block === undefined || Atomics.load(block.view, NOTED) === 0n) return [];
+      const { generation, view } = block;
+      const files = BigInt(sizes.of(slot).count) - Atomics.load(view, FILES);
+      const row = { slot, generation, files, bytes: bytes.of(slot) - Atomics.load(view, BYTES) };
+      if (before.at(slot)?.generation === generation) return [row];
     }
-    return rows;
+    return [];
   };
+  const threads = () => [...before.blocks()].flatMap(({ slot }) => share(slot));
 
   return {
-    slot: blocks.slot,
+    slot: before.slot,
     count,
     totals,
+    sizes: () => sizes.snapshot(),
     threads,
-    prometheus: () => exposition(prefix, totals(), threads()),
-    dispose: () => blocks.dispose(),
+    prometheus() {
+      const [snapshot, sum, rows] = [sizes.snapshot(), bytes.sum(), threads()];
+      // Totals and shares are families of their own: a sum over the labels of one must not count everything twice.
+      return [
+        histogram(`${prefix}_file_bytes`, 'Sizes of files, all threads.', snapshot, sum),
+        family('counter', `${prefix}_files_total`, 'Count of files, all threads.', [[{}, snapshot.count]]),
+        family('counter', `${prefix}_bytes_total`, 'Count of bytes, all threads.', [[{}, sum]]),
+        family(
+          'counter',
+          `${prefix}_thread_files_total`,
+          'Count of files, by thread.',
+          rows.map((row) => [row, row.files]),
+        ),
+        family(
+          'counter',
+          `${prefix}_thread_bytes_total`,
+          'Count of bytes, by thread.',
+          rows.map((row) => [row, row.bytes]),
+        ),
+        family(
+          'gauge',
+          `${prefix}_thread_last_file_timestamp_seconds`,
+          'Time of the last file, by live thread; 0 before the first.',
+          last.values().map((row) => [row, row.value]),
+        ),
+      ].join('');
+    },
+    dispose: () => {
+      for (const part of [sizes, bytes, last, before]) part.dispose();
+    },
   };
 }
 
 /**
- * @param {number} slot
- * @param {BigInt64Array} view
- * @returns {ThreadCounts | undefined}
+ * Cumulative, as the format wants it. The counts are one snapshot; the sum is exact, but read a moment later.
+ * @param {string} name
+ * @param {string} help
+ * @param {import('coexist/percpu').HistogramSnapshot} snapshot
+ * @param {bigint} sum
  */
-function readRow(slot, view) {
-  for (let tries = 0; tries < TRIES; tries++) {
-    const generation = Atomics.load(view, GENERATION);
-    const files = Atomics.load(view, FILES) - Atomics.load(view, FILES_BEFORE);
-    const bytes = Atomics.load(view, BYTES) - Atomics.load(view, BYTES_BEFORE);
-    if (generation === 0n || Atomics.load(view, GENERATION) !== generation) continue;
-    return { slot, generation: Number(generation), files, bytes };
-  }
-  return undefined;
+function histogram(name, help, snapshot, sum) {
+  const buckets = snapshot.buckets();
+  const lines = BOUNDS.map((bound) => {
+    const below = buckets.filter(({ upper }) => upper <= bound).reduce((total, { count }) => total + count, 0);
+    return `${name}_bucket{le="${bound - 1}"} ${below}`;
+  });
+  lines.push(`${name}_bucket{le="+Inf"} ${snapshot.count}`, `${name}_sum ${sum}`, `${name}_count ${snapshot.count}`);
+  return `# HELP ${name} ${help}\n# TYPE ${name} histogram\n${lines.join('\n')}\n`;
 }
 
 /**
- * @param {string} prefix
- * @param {{ files: bigint, bytes: bigint }} total
- * @param {ThreadCounts[]} rows
+ * @param {'counter' | 'gauge'} type
+ * @param {string} name
+ * @param {string} help
+ * @param {[{ slot?: number, generation?: number }, number | bigint][]} samples
  */
-function exposition(prefix, total, rows) {
-  const lines = [];
-  for (const unit of /** @type {const} */ (['files', 'bytes'])) {
-    // Two families: a sum over the labels of one family must not count everything twice.
-    const [all, each] = [`${prefix}_${unit}_total`, `${prefix}_thread_${unit}_total`];
-    lines.push(`# HELP ${all} Count of ${unit}, all threads.`, `# TYPE ${all} counter`, `${all} ${total[unit]}`);
-    lines.push(`# HELP ${each} Count of ${unit}, by thread.`, `# TYPE ${each} counter`);
-    for (const row of rows) {
-      lines.push(`${each}{slot="${row.slot}",generation="${row.generation}"} ${row[unit]}`);
-    }
-  }
-  return `${lines.join('\n')}\n`;
+function family(type, name, help, samples) {
+  const lines = samples.map(([{ slot, generation }, value]) => {
+    const labels = slot === undefined ? '' : `{slot="${slot}",generation="${generation}"}`;
+    return `${name}${labels} ${value}\n`;
+  });
+  return `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n${lines.join('')}`;
 }
