@@ -186,7 +186,7 @@ async function watPlaceholders() {
     ...common,
     stdin: {
       contents:
-        "export * from './src/abi/header.js'; export * from './src/abi/slot.js'; export * from './src/abi/directory.js'; export * from './src/abi/sync.js'; export * from './src/abi/percpu.js'; export * from './src/abi/pool.js'; export * from './src/wasm/outcomes.js';",
+        "export * from './src/abi/header.js'; export * from './src/abi/slot.js'; export * from './src/abi/directory.js'; export * from './src/abi/histogram.js'; export * from './src/abi/sync.js'; export * from './src/abi/percpu.js'; export * from './src/abi/pool.js'; export * from './src/wasm/outcomes.js';",
       resolveDir: root,
     },
     bundle: true,
@@ -217,6 +217,19 @@ async function watPlaceholders() {
   values['pool.owner_high'] = abi.POOL.owner.offset + 4;
   values.commit_release = abi.COMMIT_RELEASE;
   values.commit_cas = abi.COMMIT_CAS;
+  // As many words as one call adds up: variables, additions, results.
+  for (const [name, count] of [
+    ['line', abi.LINE_WORDS],
+    ['lines', abi.LINES_WORDS],
+  ]) {
+    const each = (text) => Array.from({ length: count }, (_, k) => text(k)).join(' ');
+    values[`${name}.types`] = each(() => 'i64');
+    values[`${name}.locals`] = each((k) => `(local $sum${k} i64)`);
+    values[`${name}.add`] = each(
+      (k) => `(local.set $sum${k} (i64.add (local.get $sum${k}) (i64.atomic.load offset=${8 * k} (local.get $at))))`,
+    );
+    values[`${name}.sums`] = each((k) => `(local.get $sum${k})`);
+  }
   values.waiters = abi.WAITERS;
   values.undecided = abi.COUNT_UNDECIDED;
   values.holders_offset = abi.HOLDERS_OFFSET;

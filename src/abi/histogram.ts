@@ -2,10 +2,16 @@
 // 2^(precision + 1), then 2^precision of them in every power of two, so that a bucket is narrower than its lower bound by that
 // factor at least. The scheme is that of HdrHistogram (Gil Tene), with a power of two in the place of decimal digits.
 
+import { RANGE_ALIGN } from './directory.js';
+
 /** Most sub-buckets in a power of two, as their base-2 logarithm. */
 export const HISTOGRAM_PRECISION_MAX = 10;
 /** Bytes of a bucket: a 64-bit counter. */
 export const BUCKET_BYTES = 8;
+
+/** Buckets of the lines that a reader adds up over all blocks at a time: one that ranges are aligned to, and four. */
+export const LINE_WORDS = RANGE_ALIGN / BUCKET_BYTES;
+export const LINES_WORDS = 4 * LINE_WORDS;
 
 /** Beyond 32 bits a value is divided until it fits: only its first bits decide. */
 const FITS = 2 ** 32;

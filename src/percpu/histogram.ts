@@ -2,9 +2,8 @@
 // stores, anyone adds the sets up. Buckets are counters, which go on where the last owner of the slot left them, so a snapshot over
 // all threads is exact across deaths. The scheme is that of HdrHistogram.
 
-import { RANGE_ALIGN } from '../abi/directory.js';
 import { CoexistError, invalid, show } from '../abi/errors.js';
-import { BUCKET_BYTES, bucketOf, HISTOGRAM_PRECISION_MAX, lowerBoundOf } from '../abi/histogram.js';
+import { BUCKET_BYTES, bucketOf, HISTOGRAM_PRECISION_MAX, LINES_WORDS, lowerBoundOf } from '../abi/histogram.js';
 import type { AreaCore } from '../area/core.js';
 import { coreFor } from '../area/current.js';
 import { lookup } from '../area/directory.js';
@@ -110,11 +109,12 @@ export class Histogram {
   snapshot(): HistogramSnapshot {
     const { transitions } = this.#core;
     const counts = new Float64Array(this.size);
-    const perLine = RANGE_ALIGN / BUCKET_BYTES;
-    for (let first = 0; first < this.size; first += perLine) {
-      const line = transitions.sum_line(this.#offset + first * BUCKET_BYTES);
-      const end = Math.min(perLine, this.size - first);
-      for (let k = 0; k < end; k++) counts[first + k] = Number(line[k]);
+    for (let first = 0; first < this.size; ) {
+      // The range ends with a line (clause 34), so the last one may have words beyond the buckets.
+      const several = first + LINES_WORDS <= this.size;
+      const at = this.#offset + first * BUCKET_BYTES;
+      const sums = several ? transitions.sum_lines(at) : transitions.sum_line(at);
+      for (const sum of sums.slice(0, this.size - first)) counts[first++] = Number(sum);
     }
     return snapshotIn(this.precision, counts);
   }

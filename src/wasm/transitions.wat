@@ -280,10 +280,9 @@
         (br $next)))
     (local.get $sum))
 
-  ;; ---- clause 58: the same of the eight words of a 64-byte line, each by itself, so that every line is fetched once
-  (func (export "sum_line") (param $offset i32) (result i64 i64 i64 i64 i64 i64 i64 i64)
-    (local $at i32) (local $stride i32) (local $left i32)
-    (local $a i64) (local $b i64) (local $c i64) (local $d i64) (local $e i64) (local $f i64) (local $g i64) (local $h i64)
+  ;; ---- clause 58: the same of the eight words of a 64-byte line, each by itself, so that a line is fetched once
+  (func (export "sum_line") (param $offset i32) (result %line.types%)
+    (local $at i32) (local $stride i32) (local $left i32) %line.locals%
     (local.set $at
       (i32.add (local.get $offset) (i32.atomic.load offset=%header.block_offset% (i32.const 0))))
     (local.set $stride (i32.atomic.load offset=%header.block_stride% (i32.const 0)))
@@ -291,15 +290,24 @@
     (block $done
       (loop $next
         (br_if $done (i32.eqz (local.get $left)))
-        (local.set $a (i64.add (local.get $a) (i64.atomic.load (local.get $at))))
-        (local.set $b (i64.add (local.get $b) (i64.atomic.load offset=8 (local.get $at))))
-        (local.set $c (i64.add (local.get $c) (i64.atomic.load offset=16 (local.get $at))))
-        (local.set $d (i64.add (local.get $d) (i64.atomic.load offset=24 (local.get $at))))
-        (local.set $e (i64.add (local.get $e) (i64.atomic.load offset=32 (local.get $at))))
-        (local.set $f (i64.add (local.get $f) (i64.atomic.load offset=40 (local.get $at))))
-        (local.set $g (i64.add (local.get $g) (i64.atomic.load offset=48 (local.get $at))))
-        (local.set $h (i64.add (local.get $h) (i64.atomic.load offset=56 (local.get $at))))
+        %line.add%
         (local.set $at (i32.add (local.get $at) (local.get $stride)))
         (local.set $left (i32.sub (local.get $left) (i32.const 1)))
         (br $next)))
-    (local.get $a) (local.get $b) (local.get $c) (local.get $d) (local.get $e) (local.get $f) (local.get $g) (local.get $h)))
+    %line.sums%)
+
+  ;; and of four lines: blocks lie so far apart that each line is a miss, and neighbours are fetched together
+  (func (export "sum_lines") (param $offset i32) (result %lines.types%)
+    (local $at i32) (local $stride i32) (local $left i32) %lines.locals%
+    (local.set $at
+      (i32.add (local.get $offset) (i32.atomic.load offset=%header.block_offset% (i32.const 0))))
+    (local.set $stride (i32.atomic.load offset=%header.block_stride% (i32.const 0)))
+    (local.set $left (call $high_water))
+    (block $done
+      (loop $next
+        (br_if $done (i32.eqz (local.get $left)))
+        %lines.add%
+        (local.set $at (i32.add (local.get $at) (local.get $stride)))
+        (local.set $left (i32.sub (local.get $left) (i32.const 1)))
+        (br $next)))
+    %lines.sums%))
