@@ -20,9 +20,10 @@ import type { PercpuSteps } from './percpu.js';
 export function createPercpuTwin(
   { i32, u32, i64, u8 }: Views,
   { low, high }: { readonly low: number; readonly high: number },
+  from: number,
 ): PercpuSteps {
   const self = (BigInt(high) << 32n) | BigInt(low >>> 0);
-  let section = 0n;
+  let section = BigInt.asIntN(64, BigInt(from) << 32n);
 
   function take(word: number): boolean {
     if (Atomics.compareExchange(i64, (word + MUTEX.owner.offset) >>> 3, 0n, self) !== 0n) return false;

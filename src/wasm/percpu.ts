@@ -50,17 +50,19 @@ export function percpuStepsOn(
   memory: SharedMemory | undefined,
   identity: { readonly low: number; readonly high: number },
 ): PercpuSteps {
-  if (memory === undefined) return createPercpuTwin(views, identity);
+  // The sections of two copies in one thread must not be announced under one value, so that they count from different places.
+  const from = (Math.floor(Math.random() * 2 ** 32) ^ (host.now() * 2 ** 20)) >>> 0;
+  if (memory === undefined) return createPercpuTwin(views, identity, from);
   try {
     bytes ??= host.decodeBase64(base64);
     const inject = COEXIST_INJECT ? { inject: (point: number) => injection.at(point) } : undefined;
     const steps = assembler.instantiate('percpu', bytes, memory, inject) as PercpuSteps & {
-      become(low: number, high: number): void;
+      become(low: number, high: number, from: number): void;
     };
-    steps.become(identity.low, identity.high);
+    steps.become(identity.low, identity.high, from);
     return steps;
   } catch {
     // The realm refuses to compile; the twin does the same.
-    return createPercpuTwin(views, identity);
+    return createPercpuTwin(views, identity, from);
   }
 }

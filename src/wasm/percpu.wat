@@ -7,13 +7,14 @@
 
   ;; the identity of the thread that this instance belongs to
   (global $self (mut i64) (i64.const 0))
-  (func (export "become") (param $low i32) (param $high i32)
+  (func (export "become") (param $low i32) (param $high i32) (param $from i32)
+    (global.set $section (i64.shl (i64.extend_i32_u (local.get $from)) (i64.const 32)))
     (global.set $self
       (i64.or
         (i64.extend_i32_u (local.get $low))
         (i64.shl (i64.extend_i32_u (local.get $high)) (i64.const 32)))))
 
-  ;; what the last announcement was, but for its operation
+  ;; what the last announcement was, but for its operation; begins where no other copy in this thread does
   (global $section (mut i64) (i64.const 0))
 
   ;; ---- one step each: no section
