@@ -9,10 +9,8 @@ import {
   ITEM_FREE,
   ITEM_SET_ASIDE,
   NOT_POISONED,
-  POISON_BIT,
   POOL,
   POOL_BYTES,
-  POOL_ITEM_ALIGN,
   POOL_ITEM_BYTES,
   POOL_ITEMS_SUFFIX,
 } from '../abi/pool.js';
@@ -35,36 +33,10 @@ import {
   type PoolItem,
   writtenWhileFree,
 } from './pool-errors.js';
+import { type PoolOptions, settled } from './pool-options.js';
 import { itemWord, listFault, type PoolRows, poolWord, rebuild, stateOf, threadOf } from './pool-rows.js';
-import {
-  checkShard,
-  closeShards,
-  contentOf,
-  openShards,
-  type ShardedOptions,
-  type Shards,
-  shardNow,
-} from './shards.js';
+import { checkShard, closeShards, contentOf, openShards, type Shards, shardNow } from './shards.js';
 import { requireLive } from './structures.js';
-
-export interface PoolOptions extends ShardedOptions {
-  /** Bytes of an item in each shard; rounded up to a multiple of 8. */
-  readonly item: number;
-  /** How many items there are. */
-  readonly items: number;
-  /**
-   * Robust: fill free items with a pattern, so that `alloc()` and `destroy()` find what was written after a free. Costs a pass over the
-   * item in every shard for each. Default false.
-   */
-  readonly robust?: boolean | undefined;
-  /** The pattern, 0 to 0x7fffffff. Default 0x5d5d5d5d. */
-  readonly poison?: number | undefined;
-  /** Bytes from one shard to the next; COEXIST_EINVAL where it is another. Left out: whatever it is (`stride`). */
-  readonly stride?: number | undefined;
-}
-
-const MOST_ITEMS = 1 << 20;
-const POISON = 0x5d5d5d5d;
 
 /**
  * A pool of items that lie in every shard at once. Constructing it registers this thread, disposing it unregisters.
@@ -88,24 +60,22 @@ export class Pool {
   readonly #poison: number;
 
   constructor(name: string, options: PoolOptions) {
-    const { item, items, robust = false, poison = POISON, stride, index } = options;
-    if (typeof name !== 'string' || name === '') throw invalid('name', name, 'a string of 1 to 74 bytes of UTF-8');
-    if (!Number.isInteger(item) || item < 1) throw invalid('item', item, 'a number of bytes, 1 or more');
-    if (!Number.isInteger(items) || items < 1 || items > MOST_ITEMS)
-      throw invalid('items', items, `an integer from 1 to ${MOST_ITEMS}`);
-    if (!Number.isInteger(poison) || poison < 0 || poison >= POISON_BIT)
-      throw invalid('poison', poison, 'an integer from 0 to 0x7fffffff');
-    this.itemBytes = Math.ceil(item / POOL_ITEM_ALIGN) * POOL_ITEM_ALIGN;
+    const { items, itemBytes, robust, poison, stride } = settled(name, options);
+    this.itemBytes = itemBytes;
     this.items = items;
     this.name = name;
     this.robust = robust;
-    this.#poison = robust ? (poison | POISON_BIT) >>> 0 : 0;
+    this.#poison = poison;
     this.#shards = openShards(name + POOL_ITEMS_SUFFIX, this.itemBytes * items, STRUCTURES.items, options);
     this.shards = this.#shards.count;
     this.stride = this.#shards.stride;
     try {
       if (stride !== undefined && stride !== this.stride) {
-        throw invalid('stride', stride, `${this.stride}, what it is with index ${show(index ?? 'cpu')}, or nothing`);
+        throw invalid(
+          'stride',
+          stride,
+          `${this.stride}, what it is with index ${show(options.index ?? 'cpu')}, or nothing`,
+        );
       }
       const { core } = this.#shards;
       const size = POOL_BYTES + items * POOL_ITEM_BYTES;
