@@ -1,5 +1,7 @@
 // The CPU number of this thread as the library uses it (docs/ABI.md, clause 52): read live where the host has a source, published into
-// the slot by its owner alone. The source is opened once in a thread and copy, at its first registration.
+// the slot by its owner alone. The source is opened once in a thread and copy: in the main thread at its first registration, in a
+// worker when its number is first asked for. Opening one may load native code, and Node aborts the process where a thread is
+// terminated in the millisecond in which koffi does its part of that; so only threads that want the number take that chance.
 
 import { SLOT } from '../abi/slot.js';
 import type { AreaCore } from '../area/core.js';
@@ -7,8 +9,8 @@ import { type CpuSource, host } from '../host/host.js';
 
 let source: CpuSource | undefined;
 
-/** Reads the CPU number; -1 where the host knows none, or the source has not been opened. hot: one plain load */
-export let liveCpu: () => number = () => -1;
+/** Reads the CPU number, -1 where the host knows none; undefined before `cpuSource()`. hot: one plain load */
+export let liveCpu: (() => number) | undefined;
 
 /** Where the number comes from; opens it where that has not been done. */
 export function cpuSource(): CpuSource {
@@ -19,10 +21,10 @@ export function cpuSource(): CpuSource {
   return source;
 }
 
-/** What a first registration publishes: a live number, with its node stored already; the slot's own index where there is none. */
+/** What a first registration publishes: a live number, with its node stored already; the slot's own index where none is known yet. */
 export function firstCpu(core: AreaCore, at: number, slot: number): number {
-  const { cpu } = cpuSource();
-  const number = cpu();
+  if (source === undefined && !host.isMainThread) return slot;
+  const number = cpuSource().cpu();
   if (number < 0) return slot;
   storeNode(core, at);
   return number;
@@ -30,13 +32,13 @@ export function firstCpu(core: AreaCore, at: number, slot: number): number {
 
 /**
  * Publishes the CPU this thread runs on into its slot, which begins at `at` and is registered, where another is published there.
- * Returns the number that the slot then holds; one below 0 if it is not registered. hot: two plain loads
+ * Returns the number that the slot then holds; one below 0 if it is not registered.
  */
 export function publishCpu(core: AreaCore, at: number): number {
   const { i32 } = core.views;
   const index = (at + SLOT.cpu_id.offset) >>> 2;
   const published = i32[index] as number;
-  const number = liveCpu();
+  const number = cpuSource().cpu();
   // Where no number is known, what is there stays: the slot's own index, or the number of a copy that knows one.
   if (number === published || number < 0 || published < 0) return published;
   storeNode(core, at);

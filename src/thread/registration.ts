@@ -11,7 +11,7 @@ import { ANCHOR_BUSY, ANCHOR_HIGH, ANCHOR_LOW, ANCHOR_SLOT } from '../area/threa
 import { dispose } from '../host/dispose.js';
 import { host } from '../host/host.js';
 import type { Area } from './area.js';
-import { firstCpu, liveCpu, publishCpu } from './cpu.js';
+import { cpuSource, firstCpu, liveCpu, publishCpu } from './cpu.js';
 import { sweep } from './sweep.js';
 
 /** How long a registration waits for the directory over its name, which is only advice. */
@@ -56,11 +56,12 @@ export class Registration {
 
   /**
    * The CPU this thread runs on, as the kernel says, or did a moment ago; where the host knows none, the number published in the
-   * slot, which then is the slot's own index. -1 once this registration has ended.
+   * slot, which then is the slot's own index. -1 once this registration has ended. The first call in a thread may load koffi.
    */
   cpuId(): number {
     // hot: one plain load
     if (!this.#live) return -1;
+    if (liveCpu === undefined) return this.#firstCpuId();
     const cpu = liveCpu();
     return cpu >= 0 ? cpu : (this.#i32[this.#cpuId] as number);
   }
@@ -72,8 +73,14 @@ export class Registration {
   publish(): number {
     // hot: two plain loads, as long as the thread stays where it is
     const published = this.#live ? (this.#i32[this.#cpuId] as number) : -1;
+    if (liveCpu === undefined) return this.#publish();
     const cpu = liveCpu();
     return published >= 0 && (cpu === published || cpu < 0) ? published : this.#publish();
+  }
+
+  #firstCpuId(): number {
+    cpuSource();
+    return this.cpuId();
   }
 
   #publish(): number {
