@@ -4,6 +4,7 @@ import { aggregate } from './aggregate.js';
 import { claim } from './claim.js';
 import { condvar } from './condvar.js';
 import { counter } from './counter.js';
+import { cpuid } from './cpuid.js';
 import { explorer } from './explore.js';
 import { histogram } from './histogram.js';
 import { importing } from './import.js';
@@ -18,6 +19,7 @@ import { semaphore } from './semaphore.js';
 
 export const topics: Readonly<Record<string, Topic>> = {
   register,
+  cpuid,
   claim,
   counter,
   percpu,
