@@ -46,7 +46,7 @@ await esbuild.build({
 });
 await esbuild.build({
   ...common,
-  entryPoints: { explore: 'src/explore.ts', 'explore-worker': 'src/explore/worker.ts' },
+  entryPoints: { explore: 'src/explore.ts', 'explore-worker': 'src/explore/worker.ts', cli: 'src/cli/main.ts' },
   outdir: 'dist',
   bundle: true,
   plugins: [coreOutside(), steppingWasm()],

@@ -41,6 +41,7 @@ export { type AcquireOptions, Semaphore, SemaphoreGuard, type SemaphoreOptions }
 export { SPIN } from './sync/spin.js';
 export type { WaitOptions } from './sync/wait.js';
 export { type Area, attach, attachAsync, createArea, openArea, type Probe, probe } from './thread/area.js';
+export { type Diagnosis, doctor } from './thread/doctor.js';
 export type { Inspection, SlotRow } from './thread/inspect.js';
 export { preload } from './thread/preload.js';
 export { type RegisterOptions, Registration, register } from './thread/registration.js';

@@ -10,6 +10,8 @@ export {
   type CoexistCode,
   CoexistError,
   createArea,
+  type Diagnosis,
+  doctor,
   type Geometry,
   type Inspection,
   openArea,

@@ -2,7 +2,7 @@
 // runtime; today that is Node.
 
 import { nodeHost } from './node/node.js';
-import type { CpuSource } from './rseq-area.js';
+import type { CpuSource, Mapped } from './rseq-area.js';
 
 export type { CpuSource };
 
@@ -22,8 +22,17 @@ export interface Evaluation {
   end(): void;
 }
 
+export interface Runtime {
+  readonly name: string;
+  readonly version: string;
+  readonly platform: string;
+  readonly arch: string;
+}
+
 export interface Host {
   readonly name: string;
+  /** What the program runs on. */
+  runtime(): Runtime;
   readonly isMainThread: boolean;
   /** The runtime's id of this thread. */
   readonly threadId: number;
@@ -51,8 +60,8 @@ export interface Host {
   onThreadEnd(listener: () => void): void;
   /** Whether the engine stores 8 aligned bytes at once without Atomics (clause 39). */
   readonly storesWhole64: boolean;
-  /** Where this thread's CPU number comes from (clause 52). Opened anew at each call; never throws. */
-  openCpu(): CpuSource;
+  /** Where this thread's CPU number comes from (clause 52). Opened anew at each call; never throws. See `Mapped` for `keep`. */
+  openCpu(keep?: Mapped): CpuSource;
   /** The highest CPU number this machine can have, + 1; from 1 to 4096. */
   possibleCpus(): number;
   /** Monotonic, in ms. */

@@ -45,6 +45,14 @@ export interface Ffi {
   view(address: bigint, bytes: number): ArrayBuffer;
 }
 
+/** Where a caller keeps the mapped area itself. Only for code of this library that reads it in the fewest instructions. */
+export interface Mapped {
+  words?: Int32Array;
+}
+
+/** Index of cpu_id among the words of a mapped area. */
+export const CPU_ID_WORD: number = CPU_ID / WORD_BYTES;
+
 export interface Machine {
   readonly arch: string;
   /** Whether the engine keeps an ordinary load inside a loop. JavaScriptCore moves it out, V8 does not. */
@@ -56,12 +64,12 @@ export function noSource(reasons: readonly string[]): CpuSource {
   return { via: 'none', ffi: undefined, reasons, cpu: () => -1, node: () => 0 };
 }
 
-/** The best source that this way to call C gives; `reasons` say why there is no better one so far. */
-export function sourceOf(ffi: Ffi, machine: Machine, reasons: readonly string[] = []): CpuSource {
+/** The best source that this way to call C gives. `keep` gets the mapped area where plain loads may read it. */
+export function sourceOf(ffi: Ffi, machine: Machine, keep?: Mapped): CpuSource {
   const { name, schedGetCpu } = ffi;
-  const mapped = attempt(() => mapArea(ffi, machine));
-  if (typeof mapped !== 'string') return { via: 'rseq', ffi: name, reasons, ...mapped };
-  const why = [...reasons, `the rseq area is not read: ${mapped}`];
+  const mapped = attempt(() => mapArea(ffi, machine, keep));
+  if (typeof mapped !== 'string') return { via: 'rseq', ffi: name, reasons: [], ...mapped };
+  const why = [`the rseq area is not read: ${mapped}`];
   const called =
     schedGetCpu === undefined ? 'libc has none' : attempt(() => (schedGetCpu() < 0 ? 'it fails' : schedGetCpu));
   if (typeof called === 'string') return { ...noSource([...why, `sched_getcpu() is not used: ${called}`]), ffi: name };
@@ -73,7 +81,11 @@ function reaches(size: number, end: number): boolean {
   return (size === LEGACY_SIZE ? LEGACY_USED : size) >= end;
 }
 
-function mapArea(ffi: Ffi, { arch, rereads }: Machine): Pick<CpuSource, 'cpu' | 'node'> | string {
+function mapArea(
+  ffi: Ffi,
+  { arch, rereads }: Machine,
+  keep: Mapped | undefined,
+): Pick<CpuSource, 'cpu' | 'node'> | string {
   const { schedGetCpu, rseqOffset, rseqSize } = ffi;
   if (rseqOffset === undefined || rseqSize === undefined)
     return 'libc publishes none (glibc does since 2.35; musl does not)';
@@ -88,8 +100,9 @@ function mapArea(ffi: Ffi, { arch, rereads }: Machine): Pick<CpuSource, 'cpu' | 
   const words = new Int32Array(ffi.view(address, hasNode ? NODE_ID + WORD_BYTES : CPU_ID + WORD_BYTES));
   const doubt = disagreement(words, schedGetCpu);
   if (doubt !== undefined) return doubt;
+  if (keep !== undefined && rereads) keep.words ??= words;
   return {
-    cpu: rereads ? reader(words, schedGetCpu) : atomicReader(words, schedGetCpu),
+    cpu: reader(words, schedGetCpu),
     node: hasNode ? () => Atomics.load(words, NODE_ID / WORD_BYTES) >>> 0 : () => 0,
   };
 }
@@ -108,19 +121,9 @@ function disagreement(words: Int32Array, schedGetCpu: () => number): string | un
   return `it disagrees with sched_getcpu() (${seen})`;
 }
 
-// One closure each, made once in a thread: V8 then compiles the load, with its address, into whoever calls it.
-// hot: one plain load
 function reader(words: Int32Array, otherwise: () => number): () => number {
   return () => {
-    const cpu = words[CPU_ID / WORD_BYTES] as number;
-    return cpu >= 0 ? cpu : otherwise();
-  };
-}
-
-// hot: one atomic load
-function atomicReader(words: Int32Array, otherwise: () => number): () => number {
-  return () => {
-    const cpu = Atomics.load(words, CPU_ID / WORD_BYTES);
+    const cpu = Atomics.load(words, CPU_ID_WORD);
     return cpu >= 0 ? cpu : otherwise();
   };
 }

@@ -6,18 +6,27 @@
 import { SLOT } from '../abi/slot.js';
 import type { AreaCore } from '../area/core.js';
 import { type CpuSource, host } from '../host/host.js';
+import { CPU_ID_WORD, type Mapped } from '../host/rseq-area.js';
 
 let source: CpuSource | undefined;
 
-/** Reads the CPU number, -1 where the host knows none; undefined before `cpuSource()`. hot: one plain load */
-export let liveCpu: (() => number) | undefined;
+/**
+ * This thread's rseq area, where it is mapped and plain loads read it. The property is added when the source is opened and never
+ * changes, which lets V8 take it, and the address in it, for constants: a variable would cost several loads more.
+ */
+export const mapped: Mapped = {};
+
+/** The CPU number; -1 where none is known, or the source has not been opened. hot: one plain load */
+export const liveCpu = (): number => {
+  const { words } = mapped;
+  if (words === undefined) return source === undefined ? -1 : source.cpu();
+  const cpu = words[CPU_ID_WORD] as number;
+  return cpu >= 0 ? cpu : cpuSource().cpu();
+};
 
 /** Where the number comes from; opens it where that has not been done. */
 export function cpuSource(): CpuSource {
-  if (source === undefined) {
-    source = host.openCpu();
-    liveCpu = source.cpu;
-  }
+  source ??= host.openCpu(mapped);
   return source;
 }
 
@@ -38,7 +47,7 @@ export function publishCpu(core: AreaCore, at: number): number {
   const { i32 } = core.views;
   const index = (at + SLOT.cpu_id.offset) >>> 2;
   const published = i32[index] as number;
-  const number = cpuSource().cpu();
+  const number = source === undefined ? cpuSource().cpu() : liveCpu();
   // Where no number is known, what is there stays: the slot's own index, or the number of a copy that knows one.
   if (number === published || number < 0 || published < 0) return published;
   storeNode(core, at);

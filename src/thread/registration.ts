@@ -10,8 +10,9 @@ import { libraries, lookup } from '../area/directory.js';
 import { ANCHOR_BUSY, ANCHOR_HIGH, ANCHOR_LOW, ANCHOR_SLOT } from '../area/thread-anchor.js';
 import { dispose } from '../host/dispose.js';
 import { host } from '../host/host.js';
+import { CPU_ID_WORD } from '../host/rseq-area.js';
 import type { Area } from './area.js';
-import { cpuSource, firstCpu, liveCpu, publishCpu } from './cpu.js';
+import { cpuSource, firstCpu, liveCpu, mapped, publishCpu } from './cpu.js';
 import { sweep } from './sweep.js';
 
 /** How long a registration waits for the directory over its name, which is only advice. */
@@ -61,9 +62,10 @@ export class Registration {
   cpuId(): number {
     // hot: one plain load
     if (!this.#live) return -1;
-    if (liveCpu === undefined) return this.#firstCpuId();
-    const cpu = liveCpu();
-    return cpu >= 0 ? cpu : (this.#i32[this.#cpuId] as number);
+    const { words } = mapped;
+    if (words === undefined) return this.#cpuIdOtherwise();
+    const cpu = words[CPU_ID_WORD] as number;
+    return cpu >= 0 ? cpu : this.#cpuIdOtherwise();
   }
 
   /**
@@ -73,14 +75,12 @@ export class Registration {
   publish(): number {
     // hot: two plain loads, as long as the thread stays where it is
     const published = this.#live ? (this.#i32[this.#cpuId] as number) : -1;
-    if (liveCpu === undefined) return this.#publish();
-    const cpu = liveCpu();
-    return published >= 0 && (cpu === published || cpu < 0) ? published : this.#publish();
+    return published >= 0 && liveCpu() === published ? published : this.#publish();
   }
 
-  #firstCpuId(): number {
-    cpuSource();
-    return this.cpuId();
+  #cpuIdOtherwise(): number {
+    const cpu = cpuSource().cpu();
+    return cpu >= 0 ? cpu : (this.#i32[this.#cpuId] as number);
   }
 
   #publish(): number {

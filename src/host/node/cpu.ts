@@ -5,14 +5,14 @@ import { openBunFfi } from '../ffi/bun-ffi.js';
 import { openDenoFfi } from '../ffi/deno-ffi.js';
 import { openKoffi } from '../ffi/koffi.js';
 import { openNodeFfi } from '../ffi/node-ffi.js';
-import { type CpuSource, type Ffi, messageOf, noSource, sourceOf } from '../rseq-area.js';
+import { type CpuSource, type Ffi, type Mapped, messageOf, noSource, sourceOf } from '../rseq-area.js';
 import { fs, process } from './builtin.js';
 
 const { readFileSync } = fs;
 const MOST_CPUS = 4096;
 
 /** Opened anew at each call; the caller keeps it. */
-export function openCpu(): CpuSource {
+export function openCpu(keep?: Mapped): CpuSource {
   const reasons: string[] = [];
   try {
     if (process.env['COEXIST_NO_FFI'] === '1') return noSource(['switched off (COEXIST_NO_FFI=1)']);
@@ -24,7 +24,7 @@ export function openCpu(): CpuSource {
         : [openKoffi, openNodeFfi];
     for (const open of openers) {
       const ffi = attempt(open);
-      if (typeof ffi !== 'string') return sourceOf(ffi, { arch: process.arch, rereads: !bun });
+      if (typeof ffi !== 'string') return sourceOf(ffi, { arch: process.arch, rereads: !bun }, keep);
       reasons.push(ffi);
     }
   } catch (error) {

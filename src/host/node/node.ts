@@ -9,10 +9,12 @@ import { openCpu, possibleCpus } from './cpu.js';
 import { onThreadEnd } from './ends.js';
 import { bridgeRefusal, evaluateInMain } from './inspector.js';
 import { identity, liveness, osThreadId } from './proc.js';
+import { runtime } from './runtime.js';
 import { decodeBase64, decodeUtf8, encodeUtf8 } from './text.js';
 
 export const nodeHost: Host = {
   name: 'node',
+  runtime,
   get isMainThread() {
     return workerThreads().isMainThread;
   },
