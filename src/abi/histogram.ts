@@ -28,7 +28,6 @@ export function bucketOf(value: number, precision: number): number {
 
 /** The lowest value that counts in a bucket, which is where the bucket before it ends. */
 export function lowerBoundOf(bucket: number, precision: number): number {
-  const perPower = 2 ** precision;
-  const shift = Math.max(0, Math.floor(bucket / perPower) - 1);
-  return (bucket - shift * perPower) * 2 ** shift;
+  const shift = Math.max(0, (bucket >> precision) - 1);
+  return (bucket - (shift << precision)) * 2 ** shift;
 }

@@ -98,7 +98,8 @@ export function snapshotIn(precision: number, counts: Float64Array): HistogramSn
     if (first < 0) first = bucket;
     last = bucket;
     count += here;
-    sum += here * (lower(bucket) + (highest(bucket) - lower(bucket)) / 2);
+    const low = lower(bucket);
+    sum += here * (low + (highest(bucket) - low) / 2);
   }
 
   const quantile = (q: number): number => {
