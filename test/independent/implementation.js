@@ -213,7 +213,7 @@ const directory = {
   name_bytes: 80,
   entry_bytes: 128,
 }; // [33]
-const kinds = { library: 1, key: 2, counter: 3 }; // [37]
+const kinds = { library: 1, key: 2, counter: 3, histogram: 13, gauge: 14 }; // [37]
 export const layout = { header, slot, directory, kinds };
 
 const cas = (view, index, from, to) => Atomics.compareExchange(view, index, from, to) === from;
