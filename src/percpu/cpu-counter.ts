@@ -50,7 +50,7 @@ export class PerCpuCounter {
   add(n = 1): void {
     const cpu = liveCpu();
     // hot: two plain loads and one wasm call
-    if (cpu === this.#i32[this.#published] && cpu < this.#count && (n | 0) === n) {
+    if (cpu === this.#i32[this.#published] && cpu >>> 0 < this.#count && (n | 0) === n) {
       this.#steps.add64(this.#first + cpu * this.#stride, n);
     } else this.#add(n);
   }

@@ -2,7 +2,7 @@
 // CPU, or slot, has its own copy of the item at the same place. The states of the items survive whoever changes them; the rest
 // is made from them again.
 
-import { CoexistError, invalid, show } from '../abi/errors.js';
+import { type CoexistError, invalid, show } from '../abi/errors.js';
 import { STRUCTURES } from '../abi/percpu.js';
 import {
   ITEM_ALLOCATED,
@@ -35,7 +35,15 @@ import {
 } from './pool-errors.js';
 import { type PoolOptions, settled } from './pool-options.js';
 import { itemWord, listFault, type PoolRows, poolWord, rebuild, stateOf, threadOf } from './pool-rows.js';
-import { checkShard, closeShards, contentOf, openShards, type Shards, shardNow } from './shards.js';
+import {
+  checkShard,
+  closeShards,
+  contentOf,
+  openShards,
+  type Shards,
+  settleWord,
+  shardNow,
+} from './shards.js';
 import { requireLive } from './structures.js';
 
 /**
@@ -222,14 +230,7 @@ export class Pool {
   }
 
   #settle(field: keyof typeof POOL, value: number): void {
-    const { views, at } = this.#rows;
-    const found = Atomics.compareExchange(views.u32, (at + POOL[field].offset) >>> 2, 0, value);
-    if (found === 0 || found === value) return;
-    throw new CoexistError('COEXIST_EKIND', `pool ${show(this.name)} has ${field} ${found}, expected ${value}`, {
-      found,
-      expected: value,
-      remedy: 'Use the same options in every thread and copy, or another name.',
-    });
+    settleWord(this.#shards.core, this.#rows.at + POOL[field].offset, value, `pool ${show(this.name)} has ${field}`);
   }
 
   // Under the pool's lock; made whole first where its owner died, or was cut.

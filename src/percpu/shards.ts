@@ -2,7 +2,7 @@
 // them. Nothing depends on a CPU number being right: shards by CPU are safe for any number of threads, and a right number only
 // keeps the threads apart. A shard by slot is its thread's alone.
 
-import { invalid } from '../abi/errors.js';
+import { CoexistError, invalid, show } from '../abi/errors.js';
 import { CPUS_BYTES, CPUS_NAME, PERCPU, PERCPU_BYTES, SHARD_ALIGN, SHARD_HEAD_BYTES } from '../abi/percpu.js';
 import { SLOT } from '../abi/slot.js';
 import type { AreaCore } from '../area/core.js';
@@ -102,8 +102,9 @@ export function closeShards(shards: Shards): void {
 export function shardNow(shards: Shards): number {
   if (!shards.byCpu) return shards.slot;
   const cpu = publishCpu(shards.core, shards.slotAt);
-  // Numbers are hints: one that is too large, as a slot's index in place of a CPU's number may be, is folded.
-  return cpu < shards.count ? cpu : cpu % shards.count;
+  // Numbers are hints: one that is too large, as a slot's index in place of a CPU's number may be, is folded, and so is that of
+  // a slot that somebody has unregistered once too often.
+  return cpu >= 0 && cpu < shards.count ? cpu : (cpu >>> 0) % shards.count;
 }
 
 export const contentOf = (shards: Shards, shard: number): number => shards.first + shard * shards.stride;
@@ -117,15 +118,27 @@ export function checkShard({ count }: Shards, shard: number): void {
   throw invalid('shard', shard, `an integer from 0 to ${count - 1}`);
 }
 
+/**
+ * Writes one of an object's constants, or finds that it is there already (clause 44).
+ * @throws COEXIST_EKIND where another value is
+ */
+export function settleWord({ views }: AreaCore, at: number, value: number, what: string): void {
+  const found = Atomics.compareExchange(views.u32, at >>> 2, 0, value);
+  if (found === 0 || found === value) return;
+  throw new CoexistError('COEXIST_EKIND', `${what} ${found}, expected ${value}`, {
+    found,
+    expected: value,
+    remedy: 'Use the same options in every thread and copy, or another name.',
+  });
+}
+
 function byCpu(core: AreaCore, name: string, bytes: number, version: number): Layout {
-  const { u32 } = core.views;
   const count = cpusOf(core);
   const stride = Math.ceil((SHARD_HEAD_BYTES + bytes) / SHARD_ALIGN) * SHARD_ALIGN;
   const size = PERCPU_BYTES + count * stride;
   const { offset } = lookup(core, { name, kind: 'percpu', version, size, flags: 0 });
-  // The size fixes both where the count is known; they are there for who does not know it.
-  Atomics.compareExchange(u32, (offset + PERCPU.shards.offset) >>> 2, 0, count);
-  Atomics.compareExchange(u32, (offset + PERCPU.stride.offset) >>> 2, 0, stride);
+  settleWord(core, offset + PERCPU.shards.offset, count, `${show(name)} has shards`);
+  settleWord(core, offset + PERCPU.stride.offset, stride, `${show(name)} has stride`);
   return { count, stride, first: offset + PERCPU_BYTES + SHARD_HEAD_BYTES };
 }
 
