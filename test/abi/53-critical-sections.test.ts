@@ -31,7 +31,7 @@ const X = ownIdentity();
 const Y = UNKNOWABLE;
 const dead = await forgottenThread();
 
-type Ops = typeof ops;
+type Ops = typeof core.ops;
 type Call = (lib: Ops, perCpu: core.PerCpu, at: number) => number;
 const target = [0];
 
