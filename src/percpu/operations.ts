@@ -76,8 +76,8 @@ export function add(shards: Shards, v: number, count: number, shard: number, ord
   if (status !== DONE) return status;
   const { i32 } = shards.core.views;
   if (shards.byCpu) shards.steps.add(v, count);
-  else if (order === 'release') Atomics.store(i32, v >>> 2, (i32[v >>> 2] as number) + count);
-  else i32[v >>> 2]! += count;
+  else if (order === 'release') Atomics.store(i32, v >>> 2, (i32[v >>> 2] as number) + (count | 0));
+  else i32[v >>> 2]! += count | 0;
   return DONE;
 }
 

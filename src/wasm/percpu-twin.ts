@@ -45,12 +45,13 @@ export function createPercpuTwin(
   function adding(how: number, limit: number, v: number, offset: number, count: number): number {
     const p = Atomics.load(u32, v >>> 2);
     if (COEXIST_INJECT) injection.at(4);
-    if (p === 0 || !leads((p + offset) >>> 0, limit)) return RUN_FAULT;
+    // The pointer itself, too: a sum may come back into the memory from the other end.
+    if (p === 0 || p > limit || !leads((p + offset) >>> 0, limit)) return RUN_FAULT;
     const q = Atomics.load(u32, ((p + offset) >>> 0) >>> 2);
     if (q === 0 || !leads(q, limit)) return RUN_FAULT;
     if (COEXIST_INJECT) injection.at(5);
     if (how === COMMIT_CAS) Atomics.add(i32, q >>> 2, count);
-    else Atomics.store(i32, q >>> 2, Atomics.load(i32, q >>> 2) + count);
+    else Atomics.store(i32, q >>> 2, Atomics.load(i32, q >>> 2) + (count | 0));
     return RUN_DONE;
   }
 
@@ -62,7 +63,7 @@ export function createPercpuTwin(
     if (op === OPERATIONS.load_cbeq_store_add_load_store) {
       if (seen === (a | 0)) return RUN_COMPARE_FAILED;
       const next = (seen + b) >>> 0;
-      if (seen === 0 || (seen & 3) !== 0 || !leads(next, limit)) return RUN_FAULT;
+      if (seen === 0 || !leads(seen >>> 0, limit) || !leads(next, limit)) return RUN_FAULT;
       value = Atomics.load(i32, next >>> 2);
       result = seen >>> 2;
     } else {

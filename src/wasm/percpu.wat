@@ -58,8 +58,9 @@
         (then
           (local.set $result (i32.const %run.fault%))
           (local.set $at (i32.add (local.get $seen) (local.get $a)))
-          (br_if $end (i32.or (i32.eqz (local.get $seen)) (i32.gt_u (local.get $at) (local.get $limit))))
-          (br_if $end (i32.and (local.get $at) (i32.const 3)))
+          ;; the pointer itself, too: a sum may come back into the memory from the other end
+          (br_if $end (i32.or (i32.eqz (local.get $seen)) (i32.gt_u (local.get $seen) (local.get $limit))))
+          (br_if $end (i32.or (i32.and (local.get $at) (i32.const 3)) (i32.gt_u (local.get $at) (local.get $limit))))
           (local.set $at (i32.atomic.load (local.get $at)))
           (br_if $end (i32.or (i32.eqz (local.get $at)) (i32.gt_u (local.get $at) (local.get $limit))))
           (br_if $end (i32.and (local.get $at) (i32.const 3)))
@@ -75,7 +76,8 @@
           (br_if $end (i32.eq (local.get $seen) (local.get $a)))
           (local.set $result (i32.const %run.fault%))
           (local.set $at (i32.add (local.get $seen) (local.get $b)))
-          (br_if $end (i32.or (i32.eqz (local.get $seen)) (i32.gt_u (local.get $at) (local.get $limit))))
+          (br_if $end (i32.or (i32.eqz (local.get $seen)) (i32.gt_u (local.get $seen) (local.get $limit))))
+          (br_if $end (i32.gt_u (local.get $at) (local.get $limit)))
           (br_if $end (i32.and (i32.or (local.get $at) (local.get $seen)) (i32.const 3)))
           (local.set $new (i32.atomic.load (local.get $at)))
           (local.set $result (i32.shr_u (local.get $seen) (i32.const 2))))
