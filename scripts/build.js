@@ -186,7 +186,7 @@ async function watPlaceholders() {
     ...common,
     stdin: {
       contents:
-        "export * from './src/abi/header.js'; export * from './src/abi/slot.js'; export * from './src/abi/directory.js'; export * from './src/abi/histogram.js'; export * from './src/abi/sync.js'; export * from './src/abi/percpu.js'; export * from './src/abi/pool.js'; export * from './src/wasm/outcomes.js';",
+        "export * from './src/abi/header.js'; export * from './src/abi/slot.js'; export * from './src/abi/directory.js'; export * from './src/abi/histogram.js'; export * from './src/abi/sync.js'; export * from './src/abi/percpu.js'; export * from './src/abi/pool.js'; export * from './src/abi/ring.js'; export * from './src/wasm/outcomes.js';",
       resolveDir: root,
     },
     bundle: true,
@@ -234,6 +234,10 @@ async function watPlaceholders() {
   values.undecided = abi.COUNT_UNDECIDED;
   values.holders_offset = abi.HOLDERS_OFFSET;
   values.holder_bytes = abi.HOLDER_BYTES;
+  values.ring_bytes = abi.RING_BYTES;
+  values.record_pad = abi.RECORD_PAD;
+  values.record_round = 2 * abi.RECORD_BYTES - 1;
+  values.record_mask = -abi.RECORD_BYTES;
   values['lock.owner_high'] = abi.MUTEX.owner.offset + 4;
   const tables = {
     header: abi.HEADER,
@@ -245,6 +249,8 @@ async function watPlaceholders() {
     holder: abi.HOLDER,
     pool: abi.POOL,
     item: abi.POOL_ITEM,
+    ring: abi.RING,
+    record: abi.RECORD,
   };
   for (const [table, fields] of Object.entries(tables)) {
     for (const [name, { offset, size }] of Object.entries(fields)) {

@@ -7,6 +7,7 @@ export * from './abi/header.js';
 export * from './abi/histogram.js';
 export * from './abi/percpu.js';
 export * from './abi/pool.js';
+export * from './abi/ring.js';
 export * from './abi/slot.js';
 export * from './abi/sync.js';
 export { type AreaValue, checkArea, type Geometry, type SharedMemory, type Views, viewsOf } from './abi/views.js';
@@ -28,6 +29,15 @@ export { type ElementType, PerThread, type PerThreadOptions, type ThreadBlock } 
 export { Pool } from './percpu/pool.js';
 export type { PoolItem } from './percpu/pool-errors.js';
 export type { PoolOptions } from './percpu/pool-options.js';
+export { Ring, type RingOptions, type RingPolicy } from './percpu/ring.js';
+export {
+  type DrainOptions,
+  RingReader,
+  type RingReaderOptions,
+  type RingSlotStats,
+  type RingStats,
+} from './percpu/ring-reader.js';
+export type { RingRecord } from './percpu/ring-records.js';
 export type { ShardedOptions, ShardIndex } from './percpu/shards.js';
 export { type Bucket, type HistogramData, type HistogramSnapshot, snapshotOf } from './percpu/snapshot.js';
 export { Barrier, type BarrierOptions } from './sync/barrier.js';

@@ -35,15 +35,7 @@ import {
 } from './pool-errors.js';
 import { type PoolOptions, settled } from './pool-options.js';
 import { itemWord, listFault, type PoolRows, poolWord, rebuild, stateOf, threadOf } from './pool-rows.js';
-import {
-  checkShard,
-  closeShards,
-  contentOf,
-  openShards,
-  type Shards,
-  settleWord,
-  shardNow,
-} from './shards.js';
+import { checkShard, closeShards, contentOf, openShards, type Shards, settleWord, shardNow } from './shards.js';
 import { requireLive } from './structures.js';
 
 /**

@@ -1,4 +1,4 @@
-// The short lock inside a semaphore or a barrier: an owner word held for a few steps, never across a sleep. Each of those
+// The short lock inside a semaphore, a barrier or a ring: an owner word held for a few steps, never across a sleep. Each of those
 // steps is complete by itself, so there is nothing to repair when its owner died: whoever takes it over goes on.
 
 import { IDENTITY_MASK, RWLOCK } from '../abi/sync.js';

@@ -32,6 +32,11 @@ import {
   POOL_ITEM,
   POOL_ITEM_BYTES,
   READY,
+  RECORD,
+  RECORD_BYTES,
+  RECORD_PAD,
+  RING,
+  RING_BYTES,
   RWLOCK,
   SEMAPHORE,
   SLOT,
@@ -75,6 +80,17 @@ const structs: readonly [string, Readonly<Record<string, Field>>, number, readon
   ['percpu', PERCPU, PERCPU_BYTES, [[8, 64]]],
   ['pool', POOL, POOL_BYTES, [[40, 64]]],
   ['item', POOL_ITEM, POOL_ITEM_BYTES, []],
+  [
+    'ring',
+    RING,
+    RING_BYTES,
+    [
+      [12, 16],
+      [32, 64],
+      [80, 128],
+    ],
+  ],
+  ['record', RECORD, RECORD_BYTES, []],
 ];
 
 describe.each(structs)('table %s', (name, fields, bytes, gaps) => {
@@ -136,6 +152,8 @@ test('the values named in the tables are the constants of coexist/abi', () => {
     `entries of ${ENTRY_BYTES} bytes, ${directoryCapacity.default} by default`,
   );
   expect(meaning('header', 'header_feature_size')).toMatch(new RegExp(`^${HEADER_FEATURE_SIZE};`));
+  expect(meaning('record', 'length')).toContain(`0x${RECORD_PAD.toString(16).toUpperCase()}:`);
+  expect(page).toContain(`capacity bytes follow at offset ${RING_BYTES},`);
   expect(HEADER_FEATURE_SIZE).toBe(endOf(HEADER.slot_hint));
   expect(FEATURE_SIZE).toBe(endOf(SLOT.reserved));
   expect(page).toContain(`\`${AREA_KEY}\``);
