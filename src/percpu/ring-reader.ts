@@ -82,7 +82,8 @@ export class RingReader {
   constructor(name: string, { capacity = CAPACITY_DEFAULT, area }: RingReaderOptions = {}) {
     const core = coreFor(area);
     const most = 2 ** Math.floor(Math.log2(core.geometry.blockStride - RING_BYTES));
-    if (!(capacity >= RING_CAPACITY_MIN && capacity <= most && Number.isInteger(Math.log2(capacity)))) {
+    const whole = Number.isInteger(capacity) && capacity >= RING_CAPACITY_MIN && capacity <= most;
+    if (!whole || (capacity & (capacity - 1)) !== 0) {
       throw invalid('capacity', capacity, `a power of two from ${RING_CAPACITY_MIN} to ${most}`);
     }
     const size = RING_BYTES + capacity;
