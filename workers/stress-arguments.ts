@@ -31,6 +31,7 @@ const TOPICS = {
   condvar: 'threads put into a short queue and take from it, each waiting for the other kind',
   semaphore: 'threads take permits while others die with theirs',
   barrier: 'threads go through phases together; a death would break the barrier, so nobody dies',
+  ring: 'threads write records while they die, and so do the two that drain them',
 } as const;
 const BOUNDS = {
   threads: { least: 1, most: 1000, whole: true, standard: 50 },
@@ -60,11 +61,11 @@ Topics:
 ${topicList}
 
 Options:
-  --threads N     threads kept alive, 1 to 1000 (50; for locks 4)
+  --threads N     threads kept alive, 1 to 1000 (50; for locks 4, for ring 4 writers)
   --seconds S     length of the run, 1 to 86400 (20; with --operations 3600)
-  --operations N  locks: end after so many operations, 1 to 2147483647
+  --operations N  locks, ring (records): end after so many, 1 to 2147483647
   --kill P        share of the running threads that die in each second, 0 to 1 (0.2; barrier 0)
-  --bound S       locks: longest time that a thread may go without an operation, 1 to 3600 (30)
+  --bound S       locks: longest time that a thread may go without an operation, 1 to 3600 (30); ring: all threads
   --seed N        seed of every random choice, 0 to 4294967295 (random; always printed)
   --slots N       register: slots of the area, 1 to 16384 (4 for every 5 threads, so that the table gets full)
   --json          print one JSON object at the end and nothing else

@@ -14,6 +14,19 @@ const PATCHES: Readonly<Record<string, Patch>> = {
     find: /host\.liveness\(\w+, place\.ground\.self\) === "dead"/g,
     put: 'false',
   },
+  // Of rings.
+  'ring-head-not-compared': {
+    find: /const found = Atomics\.compareExchange\((\w+), head, seen, next\);/g,
+    put: 'const found = seen; Atomics.store($1, head, next);',
+  },
+  'ring-without-lock': {
+    find: /const token = this\.#enter\(slot, limits\);\s*if \(token === 0\) return \[\];/g,
+    put: 'return this.#takeOut(slot, limit); const token = 0;',
+  },
+  'ring-tail-first': {
+    find: /(this\.#u8\.set\(source, record \+ RECORD_BYTES\);)\s*(this\.#steps\.commit\([^;]*;)/g,
+    put: '$2 $1',
+  },
   // Those below are in the JavaScript twin.
   'check-then-set': {
     find: /if \(Atomics\.compareExchange\((\w+), owner\(at\), 0n, (\w+)\) !== 0n\) return 0;/g,

@@ -4,10 +4,12 @@ import process from 'node:process';
 import { HELP, parseArguments, type StressArguments, UsageError } from './stress-arguments.js';
 import { stressLocks } from './stress-locks.js';
 import { stressRegister } from './stress-register.js';
+import { stressRing } from './stress-ring.js';
 
 const locks = ['mutex', 'rwlock', 'once', 'condvar', 'semaphore', 'barrier'];
 const topics: Record<string, (given: StressArguments) => Promise<number>> = {
   register: stressRegister,
+  ring: stressRing,
   ...Object.fromEntries(locks.map((name) => [name, stressLocks])),
 };
 

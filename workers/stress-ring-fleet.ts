@@ -1,0 +1,133 @@
+// The threads of a ring's stress run: writers and drainers, started, ordered to die in every way there is, and replaced. One that ends
+// in another way than it was told to is a violation.
+
+import process from 'node:process';
+import { Worker } from 'node:worker_threads';
+import { DEATHS, EXIT_CODE, ON_PURPOSE } from './stress-ledger.js';
+import type { DeathCounts } from './stress-lock-fleet.js';
+import { deriveSeed, type Random } from './stress-random.js';
+import type { RingLedger } from './stress-ring-ledger.js';
+import type { RingThreadData } from './stress-ring-thread.js';
+
+const DOOM_WEIGHTS = { terminate: 60, exit: 12, throw: 8, reject: 8, return: 8, oom: 4 };
+type Doom = keyof typeof DOOM_WEIGHTS;
+/** In place of the number of a Death. */
+const TERMINATED = -1;
+const RESOURCE_LIMITS = { maxOldGenerationSizeMb: 24, maxYoungGenerationSizeMb: 4 };
+
+interface Thread {
+  readonly me: number;
+  readonly seat: number | undefined;
+  readonly worker: Worker;
+  doom?: Doom;
+  error?: NodeJS.ErrnoException;
+}
+
+export interface RingFleetOptions {
+  readonly seed: number;
+  readonly random: Random;
+  readonly ledger: RingLedger;
+  readonly copies: readonly string[];
+  readonly capacity: number;
+  readonly most: number;
+  readonly violate: (rule: string, text: string) => void;
+}
+
+export function createRingFleet({ seed, random, ledger, copies, capacity, most, violate }: RingFleetOptions) {
+  const threads = new Map<number, Thread>();
+  const deaths: DeathCounts = { terminate: 0, exit: 0, throw: 0, reject: 0, return: 0, oom: 0 };
+  const writers: number[] = [];
+  const doomed = new Set<number>();
+  let started = 0;
+  let drainerDeaths = 0;
+
+  function start(seat: number | undefined): void {
+    const me = started++;
+    if (seat === undefined) writers.push(me);
+    const twin = process.env['COEXIST_NO_WASM'] === '1' || random.chance(0.3);
+    const workerData: RingThreadData = {
+      me,
+      seat,
+      seed: deriveSeed(seed, me),
+      ledger: ledger.shape,
+      copies,
+      capacity,
+      overwrites: writers.length % 2 === 0,
+    };
+    const worker = new Worker(new URL('stress-ring-thread.js', import.meta.url), {
+      workerData,
+      resourceLimits: RESOURCE_LIMITS,
+      ...(twin ? { env: { ...process.env, COEXIST_NO_WASM: '1' } } : {}),
+    });
+    const thread: Thread = { me, seat, worker };
+    threads.set(me, thread);
+    worker.on('error', (error) => {
+      thread.error = error;
+    });
+    worker.once('exit', (code) => {
+      threads.delete(me);
+      const how = howItDied(thread, code);
+      if (how === undefined) {
+        const text = `told to ${thread.doom ?? 'go on'}, ended with code ${code}: ${thread.error?.stack ?? 'no error'}`;
+        violate('unexpected failure', `${seat === undefined ? 'writer' : 'drainer'} ${me}, ${text}`);
+      } else if (how !== 'stopped') deaths[how]++;
+    });
+  }
+
+  /** undefined: not as it was told to. */
+  function howItDied({ me, doom, error, seat }: Thread, code: number): Doom | 'stopped' | undefined {
+    if (error !== undefined) {
+      if (doom === 'oom') return error.code === 'ERR_WORKER_OUT_OF_MEMORY' ? doom : undefined;
+      return (doom === 'throw' || doom === 'reject') && error.message === ON_PURPOSE ? doom : undefined;
+    }
+    if (code === EXIT_CODE && doom === 'exit' && ledger.get(me, 'leaving') === 1) return doom;
+    if (code === 0 && doom === 'return') return doom;
+    if (code === 0 && ledger.stopped(seat === undefined ? 'stopWriters' : 'stopDrainers')) return 'stopped';
+    return doom === 'terminate' ? doom : undefined;
+  }
+
+  const well = (): Thread[] => [...threads.values()].filter(({ doom }) => doom === undefined);
+
+  return {
+    deaths,
+    writers,
+    doomed,
+    get size() {
+      return threads.size;
+    },
+    get started() {
+      return started;
+    },
+    get drainerDeaths() {
+      return drainerDeaths;
+    },
+    running: (): number => well().length,
+    living: (kind: 'writers' | 'drainers'): number =>
+      [...threads.values()].filter(({ seat }) => (seat === undefined) === (kind === 'writers')).length,
+    /** Starts what is missing; a seat is free once its thread has ended. */
+    fill(count: number, seats: number): void {
+      for (let seat = 0; seat < seats; seat++) {
+        const taken = [...threads.values()].some((thread) => thread.seat === seat);
+        if (!taken && started < most) start(seat);
+      }
+      const lacking = count - well().filter(({ seat }) => seat === undefined).length;
+      const room = 2 * (count + seats) - threads.size;
+      for (let k = Math.min(lacking, room); k > 0 && started < most; k--) start(undefined);
+    },
+    kill(): void {
+      const candidates = well();
+      if (candidates.length === 0) return;
+      const thread = random.pick(candidates);
+      const how = random.weighted(DOOM_WEIGHTS);
+      thread.doom = how;
+      doomed.add(thread.me);
+      if (thread.seat !== undefined) drainerDeaths++;
+      ledger.order(thread.me, how === 'terminate' ? TERMINATED : DEATHS.indexOf(how) + 1);
+      if (how === 'terminate') void thread.worker.terminate();
+    },
+    terminateAll(): Promise<unknown> {
+      for (const thread of threads.values()) thread.doom ??= 'terminate';
+      return Promise.all([...threads.values()].map(({ worker }) => worker.terminate()));
+    },
+  };
+}
