@@ -51,6 +51,14 @@ await esbuild.build({
   bundle: true,
   plugins: [coreOutside(), steppingWasm()],
 });
+// The stress command is part of the package.
+await esbuild.build({
+  ...common,
+  entryPoints: readdirSync('workers')
+    .filter((name) => /^stress-.*\.ts$/.test(name))
+    .map((name) => join('workers', name)),
+  outdir: 'dist/stress',
+});
 for (const folder of ['workers', 'bench']) {
   const entryPoints = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith('.ts')) : [];
   if (entryPoints.length === 0) continue;

@@ -55,7 +55,7 @@ const topicList = Object.entries(TOPICS)
   .map(([name, summary]) => `  ${name.padEnd(9)}  ${summary}`)
   .join('\n');
 
-export const HELP = `Usage: npm run stress -- TOPIC [options]
+export const helpFor = (command: string): string => `Usage: ${command} TOPIC [options]
 
 Topics:
 ${topicList}

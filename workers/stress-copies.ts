@@ -1,13 +1,16 @@
 // Two installed copies of the library, as two dependents of a program would have them; for this process alone, since several
-// runs may share the checkout.
+// runs may share the package, which may not be writable.
 
-import { cpSync, mkdirSync, rmSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import process from 'node:process';
+import { pathToFileURL } from 'node:url';
 
 /** Makes the copies, removed when the process exits; returns the URLs of their folders. */
 export function makeCopies(): string[] {
   const root = new URL('../../', import.meta.url);
-  const folder = new URL(`build/stress-copies/${process.pid}/`, root);
+  const folder = pathToFileURL(`${mkdtempSync(join(tmpdir(), 'coexist-stress-'))}/`);
   process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
   return ['a', 'b'].map((name) => {
     const copy = new URL(`${name}/`, folder);
