@@ -1,11 +1,19 @@
 // A bounded buffer of 32-bit entries for each CPU, or slot (docs/ABI.md, clause 56): last in, first out. What is put in is stored
 // before the one commit that counts it, and what is taken out is compared once more in the step that takes it.
 
-import { invalid } from '../abi/errors.js';
+import { invalid, show } from '../abi/errors.js';
 import { BUFFER, BUFFER_BYTES, OPERATIONS, STRUCTURES } from '../abi/percpu.js';
 import { dispose } from '../host/dispose.js';
 import { ABORTED, COMPARE_FAILED, DONE, type Status, section } from './operations.js';
-import { checkShard, closeShards, contentOf, openShards, type ShardedOptions, type Shards } from './shards.js';
+import {
+  checkShard,
+  closeShards,
+  contentOf,
+  openShards,
+  type ShardedOptions,
+  type Shards,
+  settleWord,
+} from './shards.js';
 import { onShard } from './structures.js';
 
 const ENTRY_BYTES = 4;
@@ -33,6 +41,12 @@ export class PerCpuBuffer {
       throw invalid('capacity', capacity, `an integer from 1 to ${MOST_ENTRIES}`);
     }
     this.#shards = openShards(name, BUFFER_BYTES + capacity * ENTRY_BYTES, STRUCTURES.buffer, options);
+    try {
+      this.#settle(capacity);
+    } catch (error) {
+      closeShards(this.#shards);
+      throw error;
+    }
     this.name = name;
     this.shards = this.#shards.count;
     this.capacity = capacity;
@@ -91,11 +105,20 @@ export class PerCpuBuffer {
     this.dispose();
   }
 
+  // Shards by CPU of several capacities have one size. By slot, the size is the capacity's, and only the own block is this thread's.
+  #settle(capacity: number): void {
+    const shards = this.#shards;
+    const [from, to] = shards.byCpu ? [0, shards.count] : [shards.slot, shards.slot + 1];
+    for (let shard = from; shard < to; shard++) {
+      const at = contentOf(shards, shard) + BUFFER.capacity.offset;
+      settleWord(shards.core, at, capacity, `${show(shards.name)} has capacity`);
+    }
+  }
+
   #changes(change: (shard: number, v: number, used: number) => Status): boolean {
     const { u32 } = this.#shards.core.views;
     const status = onShard(this.#shards, (shard) => {
       const v = contentOf(this.#shards, shard);
-      Atomics.compareExchange(u32, (v + BUFFER.capacity.offset) >>> 2, 0, this.capacity);
       return change(shard, v, usedAt(u32, v));
     });
     return status === DONE;
