@@ -14,6 +14,7 @@ import { once } from './once.js';
 import { percpu } from './percpu.js';
 import { pool } from './pool.js';
 import { register } from './register.js';
+import { ring } from './ring.js';
 import { rwlock } from './rwlock.js';
 import { semaphore } from './semaphore.js';
 
@@ -32,5 +33,6 @@ export const topics: Readonly<Record<string, Topic>> = {
   condvar,
   semaphore,
   histogram,
+  ring,
   explore: explorer,
 };

@@ -39,13 +39,14 @@ export class Ring {
   readonly #reader: RingReader;
   readonly #registration: Registration;
   readonly #steps: RingSteps;
-  readonly #u8: Uint8Array<SharedArrayBuffer>;
+  /** Of the ring alone: whatever a subclass of Uint8Array says about its length, it writes into nothing else. */
+  readonly #data: Uint8Array<SharedArrayBuffer>;
   readonly #u32: Uint32Array<SharedArrayBuffer>;
   readonly #overwrites: boolean;
-  readonly #data: number;
+  readonly #generation: number;
   #at: number;
-  /** Head when it was last looked at. It only grows. */
-  #head: number;
+  /** How far tail may go: a whole ring beyond head, as that was when it was last looked at. It only grows. */
+  #end: number;
 
   /** Reads the rings of this name without registering this thread. @throws as the constructor, but for `register()` */
   static reader(name: string, options?: RingReaderOptions): RingReader {
@@ -61,7 +62,6 @@ export class Ring {
     const { steps, u8, u32 } = reader.parts;
     this.#reader = reader;
     this.#steps = steps;
-    this.#u8 = u8;
     this.#u32 = u32;
     this.#overwrites = policy === 'overwrite';
     this.name = name;
@@ -71,8 +71,9 @@ export class Ring {
     this.#registration = register({ name: holder, area });
     this.slot = this.#registration.slot;
     this.#at = reader.parts.at(this.slot);
-    this.#data = this.#at + RING_BYTES;
-    this.#head = steps.head(this.#at);
+    this.#data = new Uint8Array(u8.buffer, this.#at + RING_BYTES, reader.capacity);
+    this.#generation = this.#registration.generation;
+    this.#end = steps.head(this.#at) + this.capacity;
   }
 
   /**
@@ -83,10 +84,9 @@ export class Ring {
   write(bytes: Uint8Array, length?: number): boolean {
     const at = this.#at;
     if (at === DISPOSED) throw disposed(this.name);
-    const given = lengthOf(bytes);
-    const size = length ?? given;
-    if (!(size >= 0 && size <= given && size <= this.longest && Number.isInteger(size))) throw this.#unfit(size, given);
-    const source = size === given ? bytes : new Uint8Array(bytes.buffer, bytes.byteOffset, size);
+    if (length !== undefined) return this.write(firstOf(bytes, length));
+    const size = bytes instanceof Uint8Array ? bytes.length : foreignLength(bytes);
+    if (size > this.longest) throw this.#tooLong(size);
 
     const u32 = this.#u32;
     const capacity = this.capacity;
@@ -95,16 +95,14 @@ export class Ring {
     const tail = low + (u32[(at + RING.tail.offset + 4) >>> 2] as number) * 2 ** 32;
     let place = low & (capacity - 1);
     let need = recordSize(size);
-    const pad = place + need > capacity ? capacity - place : 0;
-    need += pad;
-    if (tail + need - this.#head > capacity && !this.#hasRoom(at, tail, need)) return false;
-    if (pad > 0) {
-      u32[(this.#data + place) >>> 2] = RECORD_PAD;
+    if (place + need > capacity) need += capacity - place;
+    if (tail + need > this.#end && !this.#hasRoom(at, tail, need)) return false;
+    if (need > recordSize(size)) {
+      u32[(at + RING_BYTES + place) >>> 2] = RECORD_PAD;
       place = 0;
     }
-    const record = this.#data + place;
-    this.#u8.set(source, record + RECORD_BYTES);
-    this.#steps.commit(at, record, size, this.#registration.generation, need);
+    this.#data.set(bytes, place + RECORD_BYTES);
+    this.#steps.commit(at, at + RING_BYTES + place, size, this.#generation, need);
     return true;
   }
 
@@ -141,29 +139,29 @@ export class Ring {
   // Off the hot path: looks where head is now, moves it where that is allowed, or counts what is dropped.
   #hasRoom(at: number, tail: number, need: number): boolean {
     const { capacity } = this;
-    this.#head = this.#overwrites ? this.#steps.make_room(at, capacity, need) : this.#steps.head(at);
-    if (tail + need - this.#head <= capacity) return true;
+    this.#end = capacity + (this.#overwrites ? this.#steps.make_room(at, capacity, need) : this.#steps.head(at));
+    if (tail + need <= this.#end) return true;
     this.#steps.drop(at);
     return false;
   }
 
-  #unfit(size: unknown, given: number): CoexistError {
-    const most = Math.min(given, this.longest);
+  #tooLong(size: number): CoexistError {
     const remedy = 'Split it, or make the ring larger; nothing was written or counted.';
-    return invalid('length', size, `an integer from 0 to ${most}`, remedy);
+    return invalid('length', size, `at most ${this.longest}`, remedy);
   }
 }
 
-const typedArray = Object.getPrototypeOf(Uint8Array.prototype) as Uint8Array;
-const getterOf = (property: string | symbol): (() => unknown) =>
-  Object.getOwnPropertyDescriptor(typedArray, property)?.get as () => unknown;
-const tagGetter = getterOf(Symbol.toStringTag);
-const lengthGetter = getterOf('length');
+function firstOf(bytes: Uint8Array, length: number): Uint8Array {
+  const most = bytes instanceof Uint8Array ? bytes.length : foreignLength(bytes);
+  if (!(Number.isInteger(length) && length >= 0 && length <= most)) {
+    throw invalid('length', length, `an integer from 0 to ${most}`);
+  }
+  return length === most ? bytes : new Uint8Array(bytes.buffer, bytes.byteOffset, length);
+}
 
-// By the getters of the prototype, which also know arrays of other realms, and which no subclass can overrule: a wrong length would
-// write into what is somebody else's.
-function lengthOf(bytes: Uint8Array): number {
-  if (tagGetter.call(bytes) === 'Uint8Array') return lengthGetter.call(bytes) as number;
+// Of another realm, or none at all.
+function foreignLength(bytes: Uint8Array): number {
+  if (Object.prototype.toString.call(bytes) === '[object Uint8Array]' && ArrayBuffer.isView(bytes)) return bytes.length;
   throw invalid('bytes', bytes, 'a Uint8Array');
 }
 
