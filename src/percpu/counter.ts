@@ -32,9 +32,10 @@ export class Counter {
   readonly #i64: BigInt64Array;
   readonly #offset: number;
   readonly #registration: Registration;
-  #index: number;
+  // With values from the start, so that the engine knows them as small integers and need not look.
+  #index: number = DISPOSED;
   /** The index where plain additions are allowed: one test says that, and that the counter lives. */
-  #plain: number;
+  #plain: number = NOT_PLAIN;
 
   constructor(name: string, { holder, area }: CounterOptions = {}) {
     const core = coreFor(area);

@@ -25,11 +25,11 @@ export class PerCpuCounter {
   // Copies of what the fast path needs: each property of a property costs a load.
   readonly #steps: PercpuSteps;
   readonly #i32: Int32Array;
-  readonly #first: number;
-  readonly #stride: number;
-  readonly #count: number;
+  readonly #first: number = 0;
+  readonly #stride: number = 0;
+  readonly #count: number = 0;
   /** Index of the published CPU number: one test says that it is right, and that the counter lives. */
-  #published: number;
+  #published: number = NOWHERE;
 
   constructor(name: string, options: Omit<ShardedOptions, 'index'> = {}) {
     this.#shards = openShards(name, CELL_BYTES, STRUCTURES.counter, { ...options, index: 'cpu' });

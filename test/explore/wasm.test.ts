@@ -50,7 +50,7 @@ describe('the text that is assembled', () => {
       .replace(/%store_name_words%/, '')
       .replace(/%[\w.]+%/g, '0');
     const atomics = text.match(/\((?:i32|i64|memory)\.atomic\./g) ?? [];
-    expect(atomics.length).toBeGreaterThan(10);
+    expect(atomics.length).toBeGreaterThan(0);
     const stepping = steppingWat(text);
     expect(stepping.match(/\(call \$step\.(?:i32|i64|memory)\.atomic\./g)?.length).toBe(atomics.length);
     const left = stepping.match(/\((?:i32|i64|memory)\.atomic\./g) ?? [];
