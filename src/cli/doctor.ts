@@ -104,8 +104,7 @@ function findings(diagnosis: Diagnosis): Finding[] {
 function remedyFor({ via, reasons }: Diagnosis['cpu']): string {
   const why = reasons.join('\n');
   if (why.includes('COEXIST_NO_FFI')) return 'run without COEXIST_NO_FFI=1';
-  if (why.includes('permission') || why.includes('ERR_DLOPEN'))
-    return 'run with --allow-addons (koffi) or --allow-ffi (node:ffi)';
+  if (why.includes('refused')) return 'run with --allow-addons (koffi) or --allow-ffi (node:ffi)';
   if (why.includes('glibc.pthread.rseq')) return 'run without the tunable glibc.pthread.rseq=0';
   if (via === 'slot') return 'npm install koffi';
   return 'run on x64 Linux with glibc 2.35 or later';
