@@ -101,7 +101,7 @@ function compileEagerly(file) {
   const names = new Set(
     (
       'anchor anchorOf anchored attach check checkArea checkTimeout checked claim coreFor coreIn enter ' +
-      'areaIdOf facadeOf findOrCreate identity onThreadEnd owns parse publish register rendezvous settle ' +
+      'areaIdOf facadeOf findOrCreate firstCpu identity onThreadEnd owns parse publish register rendezvous settle ' +
       'transitionsOn viewsOf wasmAllowed workerThreads'
     ).split(' '),
   );
