@@ -37,7 +37,7 @@ export function writtenWhileFree(
     {
       found: { item, address, value: found, freedBy },
       expected: 'the poison that free items hold',
-      remedy: 'Find who uses the item after its free. The item is set aside; call alloc() again for another.',
+      remedy: 'Find who uses the item after its free. alloc() sets it aside; called again, it gives another.',
     },
   );
 }

@@ -1,8 +1,9 @@
 // What a pool is made with, checked.
 
-import { invalid } from '../abi/errors.js';
+import { invalid, show } from '../abi/errors.js';
 import { POISON_BIT, POOL_ITEM_ALIGN } from '../abi/pool.js';
-import type { ShardedOptions } from './shards.js';
+import { coreFor } from '../area/current.js';
+import { type ShardedOptions, strideOf } from './shards.js';
 
 export interface PoolOptions extends ShardedOptions {
   /** Bytes of an item in each shard; rounded up to a multiple of 8. */
@@ -29,23 +30,20 @@ export interface PoolSettings {
   readonly robust: boolean;
   /** The pattern as it lies in memory; 0 where free items are not filled. */
   readonly poison: number;
-  readonly stride: number | undefined;
 }
 
 /** @throws COEXIST_EINVAL */
 export function settled(name: unknown, options: PoolOptions): PoolSettings {
-  const { item, items, robust = false, poison = POISON, stride } = options;
+  const { item, items, robust = false, poison = POISON, stride, index = 'cpu', area } = options;
   if (typeof name !== 'string' || name === '') throw invalid('name', name, 'a string of 1 to 74 bytes of UTF-8');
   if (!Number.isInteger(item) || item < 1) throw invalid('item', item, 'a number of bytes, 1 or more');
   if (!Number.isInteger(items) || items < 1 || items > MOST_ITEMS)
     throw invalid('items', items, `an integer from 1 to ${MOST_ITEMS}`);
   if (!Number.isInteger(poison) || poison < 0 || poison >= POISON_BIT)
     throw invalid('poison', poison, 'an integer from 0 to 0x7fffffff');
-  return {
-    items,
-    itemBytes: Math.ceil(item / POOL_ITEM_ALIGN) * POOL_ITEM_ALIGN,
-    robust,
-    poison: robust ? (poison | POISON_BIT) >>> 0 : 0,
-    stride,
-  };
+  const itemBytes = Math.ceil(item / POOL_ITEM_ALIGN) * POOL_ITEM_ALIGN;
+  // Before anything is made, since names and ranges live as long as the process.
+  const expected = stride === undefined ? undefined : strideOf(coreFor(area), index, itemBytes * items);
+  if (stride !== expected) throw invalid('stride', stride, `${expected}, what it is with index ${show(index)}`);
+  return { items, itemBytes, robust, poison: robust ? (poison | POISON_BIT) >>> 0 : 0 };
 }

@@ -60,7 +60,7 @@ export class Pool {
   readonly #poison: number;
 
   constructor(name: string, options: PoolOptions) {
-    const { items, itemBytes, robust, poison, stride } = settled(name, options);
+    const { items, itemBytes, robust, poison } = settled(name, options);
     this.itemBytes = itemBytes;
     this.items = items;
     this.name = name;
@@ -70,13 +70,6 @@ export class Pool {
     this.shards = this.#shards.count;
     this.stride = this.#shards.stride;
     try {
-      if (stride !== undefined && stride !== this.stride) {
-        throw invalid(
-          'stride',
-          stride,
-          `${this.stride}, what it is with index ${show(options.index ?? 'cpu')}, or nothing`,
-        );
-      }
       const { core } = this.#shards;
       const size = POOL_BYTES + items * POOL_ITEM_BYTES;
       const { offset: at } = lookup(core, { name, kind: 'pool', version: 1, size, flags: 0 });
@@ -166,11 +159,10 @@ export class Pool {
    * @throws COEXIST_EGONE, COEXIST_EUNREGISTERED
    */
   freeDead(): number {
+    requireLive(this.#shards);
     let freed = 0;
-    for (const { item, alive } of this.allocated()) {
-      if (alive !== 'dead') continue;
-      this.free(item);
-      freed++;
+    for (const { item, owner, alive } of this.allocated()) {
+      if (alive === 'dead' && this.#locked(() => this.#freeOf(item, owner))) freed++;
     }
     return freed;
   }
@@ -183,12 +175,11 @@ export class Pool {
     const fault = this.#locked(() => listFault(this.#rows));
     if (fault !== undefined) throw this.#corrupt(fault);
     if (!this.robust) return;
-    const { u32 } = this.#rows.views;
     for (let index = 0; index < this.items; index++) {
-      if (stateOf(this.#rows, index) !== ITEM_FREE) continue;
-      const found = this.#differs(this.#first(index), u32[itemWord(this.#rows, index, 'dirty')] as number);
-      // Allocated meanwhile: no longer ours to judge.
-      if (found >= 0 && stateOf(this.#rows, index) === ITEM_FREE) throw this.#written(index, found);
+      if (this.#stained(index) < 0) continue;
+      // It may have been allocated meanwhile, and freed again. Under the lock what is free stays so, and holds its poison.
+      const found = this.#locked(() => this.#stained(index));
+      if (found >= 0) throw this.#written(index, found);
     }
   }
 
@@ -205,6 +196,7 @@ export class Pool {
     if (Atomics.load(this.#rows.views.u32, poolWord(this.#rows, 'destroyed')) !== 0) throw destroyed(this.name);
     this.check();
     const left = this.#locked(() => {
+      if (Atomics.load(this.#rows.views.u32, poolWord(this.#rows, 'destroyed')) !== 0) throw destroyed(this.name);
       const items = this.allocated();
       if (items.length === 0) Atomics.store(this.#rows.views.u32, poolWord(this.#rows, 'destroyed'), 1);
       return items;
@@ -244,6 +236,18 @@ export class Pool {
     if (result !== 0) throw this.#refused(result);
   }
 
+  // Under the lock: others may have freed it since its owner was found dead, and a living thread may have it now.
+  #freeOf(item: number, owner: bigint): boolean {
+    const index = this.#indexOf(item);
+    const by = threadOf(this.#rows, index, 'allocated_by');
+    if (stateOf(this.#rows, index) !== ITEM_ALLOCATED || by !== owner) return false;
+    this.#soil(index);
+    this.#fill(index, item);
+    const result = this.#steps.free(this.#rows.at, 1, index);
+    if (result !== 0) throw this.#refused(result);
+    return true;
+  }
+
   // What the item may have been written in: all shards by CPU, those of the slots that were ever claimed otherwise.
   #soil(index: number): void {
     const { u32 } = this.#rows.views;
@@ -265,6 +269,12 @@ export class Pool {
       if (found >= 0) return found;
     }
     return -1;
+  }
+
+  // Where a free item is not what free items hold; -1 where it is, or is not free.
+  #stained(index: number): number {
+    if (stateOf(this.#rows, index) !== ITEM_FREE) return -1;
+    return this.#differs(this.#first(index), this.#rows.views.u32[itemWord(this.#rows, index, 'dirty')] as number);
   }
 
   // An item that was never allocated is not poisoned, and has never been written: dirty is 0.

@@ -132,9 +132,15 @@ export function settleWord({ views }: AreaCore, at: number, value: number, what:
   });
 }
 
+/** Bytes from one shard to the next where each has so many bytes of content. */
+export function strideOf(core: AreaCore, index: ShardIndex, bytes: number): number {
+  if (index === 'slot') return core.geometry.blockStride;
+  return Math.ceil((SHARD_HEAD_BYTES + bytes) / SHARD_ALIGN) * SHARD_ALIGN;
+}
+
 function byCpu(core: AreaCore, name: string, bytes: number, version: number): Layout {
   const count = cpusOf(core);
-  const stride = Math.ceil((SHARD_HEAD_BYTES + bytes) / SHARD_ALIGN) * SHARD_ALIGN;
+  const stride = strideOf(core, 'cpu', bytes);
   const size = PERCPU_BYTES + count * stride;
   const { offset } = lookup(core, { name, kind: 'percpu', version, size, flags: 0 });
   settleWord(core, offset + PERCPU.shards.offset, count, `${show(name)} has shards`);
