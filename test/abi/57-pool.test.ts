@@ -1,5 +1,5 @@
 // Clause 57: a pool's items in every shard at once: where they lie, what is in them, and what its words say. Misuse: 57-pool-misuse.test.ts;
-// threads that died or were cut: 57-pool-repair.test.ts.
+// locks of threads that died or were cut: 57-pool-repair.test.ts, and ../percpu-cuts.test.ts.
 
 import { type Area, register } from 'coexist';
 import { Pool, type PoolOptions } from 'coexist/percpu';
