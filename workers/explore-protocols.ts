@@ -95,6 +95,12 @@ export const protocols: readonly Protocol[] = [
       { threads: 3, maxPreemptions: 1, kills: 0 },
     ],
   },
+  { name: 'percpu-list', about: 'pushing and popping one list of a shard' },
+  { name: 'percpu-buffer', about: 'pushing and popping one bounded buffer of a shard' },
+  { name: 'percpu-fence', about: 'turning a pointer, and a fence, against additions through it' },
+  { name: 'percpu-fence-slot', module: 'percpu-fence', variant: 'slot', about: 'the same with owner-only sections' },
+  { name: 'pool', about: 'allocating and freeing the items of a pool' },
+  { name: 'pool-dead', module: 'pool', variant: 'dead', about: 'freeing the items of a dead thread' },
 ];
 
 /** A lock, the lock with a wait that may time out at any moment, and with one that may be aborted at any look. */
