@@ -75,12 +75,14 @@ export function createInjector(
       if (count === 0) return;
       for (let k = 0; k < count; k++) loopsDone = (loopsDone + 1) | 0;
       if (count !== -1 || modulo === 0) return;
+      // Of a death, passages count once it is due: a step that alternates with another would never be the fourth.
+      if (act === 'kill' && !due()) return;
       passages++;
       if (passages < modulo) return;
       passages = 0;
       if (act === 'sleep') Atomics.wait(board.words, BOARD.still, 0, sleepMs);
       else if (act === 'yield') Atomics.wait(board.words, BOARD.still, 0, 0);
-      else if (act === 'kill' && due()) die(point);
+      else if (act === 'kill') die(point);
     },
   };
 }

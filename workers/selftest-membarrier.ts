@@ -5,7 +5,7 @@
 import { BOARD, ROW } from './selftest-board.js';
 import type { Ground, Shape } from './selftest-ground.js';
 import type { Mode } from './selftest-modes.js';
-import { attempt, checkStop, goesOn, type Step, Violation } from './selftest-turn.js';
+import { attempt, checkStop, goesOn, pause, type Step, Violation } from './selftest-turn.js';
 import { createRandom } from './stress-random.js';
 
 /** A set: for each shard a line with the pointer to its counter, then the counters, a line each. */
@@ -14,6 +14,7 @@ const SIDES = ['A', 'B'] as const;
 /** A fence that lasts so long waits for a section that does not end. */
 const FENCE_MS = 20_000;
 const MOST_LOOKS = 40;
+const ADDITIONS_IN_ROW = 50;
 
 const setBytes = ({ shards }: Shape): number => 2 * shards * LINE;
 const setAt = (ground: Ground, side: number): number => ground.beside + side * setBytes(ground);
@@ -60,7 +61,11 @@ export const membarrierMode: Mode = {
   },
 
   thread(turn, steps) {
-    while (goesOn(turn)) attempt(turn, steps, 0);
+    while (goesOn(turn)) {
+      attempt(turn, steps, 0);
+      // The manager has to come in between.
+      if ((turn.row[ROW.done] as number) % ADDITIONS_IN_ROW === 0) pause(turn);
+    }
   },
 
   manage(turn) {
