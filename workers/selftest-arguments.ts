@@ -56,12 +56,16 @@ Exits with 0 if every run held, 1 if one did not, 2 for bad arguments.`;
 const text = { type: 'string' } as const;
 const flag = { type: 'boolean' } as const;
 const VALUED = 'Trtms123456789';
-const OPTIONS = {
-  ...{ full: flag, only: text, threads: text, repetitions: text, scale: text, deadline: text, seed: text },
-  ...{ json: flag, help: flag },
+/** Of one run. */
+const SINGLE = {
   ...{ T: text, M: flag, t: text, r: text, m: text, y: flag, k: flag, s: text, kills: text, index: text },
   ...{ '1': text, '2': text, '3': text, '4': text, '5': text, '6': text, '7': text, '8': text, '9': text },
   ...{ 'compare-twice': flag, production: flag, twin: flag, shuffle: flag },
+} as const;
+const OPTIONS = {
+  ...{ full: flag, only: text, threads: text, repetitions: text, scale: text, deadline: text, seed: text },
+  ...{ json: flag, help: flag },
+  ...SINGLE,
 } as const;
 
 /** @returns undefined where help was asked for. @throws UsageError */
@@ -82,6 +86,11 @@ export function parseArguments(given: readonly string[]): SelftestArguments | un
       `${name} is "${value}", expected ${whole ? 'an integer' : 'a number'} from ${least} to ${most}`,
     );
   };
+  for (const name of Object.keys(SINGLE)) {
+    if (values.T === undefined && values[name as 'M'] !== undefined) {
+      throw new UsageError(`${name.length === 1 ? '-' : '--'}${name} is of one run: it needs -T`);
+    }
+  }
   const seed = number('--seed', values.seed, 0, 2 ** 32 - 1) ?? Math.floor(Math.random() * 2 ** 32);
   const deadline = number('--deadline', values.deadline, 1, 86_400);
   const only = new Set(values.only?.split(',') ?? PARTS);

@@ -9,8 +9,8 @@ export const FAULT_VARIABLE = 'COEXIST_SELFTEST_FAULT';
 
 const sleeper = new Int32Array(new SharedArrayBuffer(4));
 /** Leaves time for others between two steps that belong together. */
-const gap = (): void => {
-  Atomics.wait(sleeper, 0, 0, Math.random() < 0.1 ? 0.2 : 0);
+const gap = (ms: number): void => {
+  Atomics.wait(sleeper, 0, 0, ms);
 };
 
 const FAULTS = {
@@ -21,7 +21,7 @@ const FAULTS = {
   'add-lost': (api: Api, { i32 }: Ground) => ({
     load_add_store(_perCpu: unknown, v: number, count: number) {
       const value = Atomics.load(i32, v >>> 2);
-      gap();
+      gap(0.1);
       Atomics.store(i32, v >>> 2, value + count);
       return api.ops.DONE;
     },
@@ -61,7 +61,7 @@ const FAULTS = {
       const head = Atomics.load(i32, v >>> 2);
       if (head === expectnot) return api.ops.COMPARE_FAILED;
       const next = Atomics.load(i32, (head + offset) >>> 2);
-      gap();
+      gap(1 + Math.random());
       load[0] = head;
       return api.ops.load_cbne_store(perCpu, v, head, next, shard, order);
     }) as Api['ops']['load_cbeq_store_add_load_store'],
@@ -71,7 +71,7 @@ const FAULTS = {
   'compare-skipped': (api: Api, { i32 }: Ground) => ({
     load_cbne_store(_perCpu: unknown, v: number, _expect: number, value: number) {
       Atomics.store(i32, v >>> 2, value);
-      gap();
+      gap(0.1);
       return api.ops.DONE;
     },
   }),
