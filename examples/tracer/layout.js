@@ -1,60 +1,98 @@
-// The layout of a thread's spans: a head, then a ring of fixed-size records, in 32-bit words that are all written and read
-// with Atomics, so that the order of the stores is the order every thread sees.
-//
-// The state word of span k's record is 4k + 1 while it is being written, 4k + 2 when it is open, 4k + 3 while its end is being
-// written and 4k + 4 when it has ended. A reader takes a record whose state is even, and the same before and after.
+// What a span leaves in the ring: a record when it starts and one when it ends. Records say which span they belong to; the library
+// sees to it that each is whole, and says which thread wrote it.
 // @ts-check
 
-/** Words of the head; word 0 is the number of the next span. */
-export const HEAD_WORDS = 2;
-export const NEXT = 0;
+/** 32-bit words. The tracer that wrote it: two copies of this library may trace in one thread. */
+const TRACER = 0;
+/** Which of its spans, from 0 on, modulo 2^32. */
+const NUMBER = 1;
+/** A 64-bit float: when it started, ms since the epoch; of its end, how long it took, ms. */
+const TIME = 2;
+/** A record that ends here is an end. */
+const NAME_HASH = 4;
+/** The name as it is kept: as many bytes as there is room for. */
+const NAME = 5;
 
-/** Words of a record. */
-export const RECORD_WORDS = 16;
-export const STATE = 0;
-export const NAME_HASH = 1;
-/** 64-bit floats, ms. */
-export const START = 2;
-export const DURATION = 4;
-/** The name as it is kept: its length in bytes, then as many bytes as there is room for. */
-export const NAME_LENGTH = 6;
-export const NAME = 7;
+const END_BYTES = NAME_HASH * 4;
+const START_BYTES = 64;
+export const NAME_BYTES = START_BYTES - NAME * 4;
 
-/** Spans are numbered modulo this: four states of each fit into 32 bits, and none of them is 0, which means empty. */
-export const NUMBERS = 2 ** 30 - 1;
-
-export const WRITING = 1;
-export const OPEN = 2;
-export const ENDING = 3;
-export const ENDED = 4;
+/** What the ring adds to a record, and what it rounds it up to. */
+const RECORD_BYTES = 16;
+/**
+ * Bytes that the last spans take at most. Older spans may end between them, once each: only the last ones write their end at all. What
+ * is left empty where the ring begins anew is less than one record.
+ */
+const BYTES_PER_SPAN = START_BYTES + RECORD_BYTES + 2 * (END_BYTES + RECORD_BYTES);
 
 /**
- * @param {number} number The span's.
- * @param {number} step WRITING, OPEN, ENDING or ENDED.
+ * Capacity of a ring that holds the last `size` spans of a thread.
+ * @param {number} size
  */
-export const stateOf = (number, step) => (4 * number + step) | 0;
+export const capacityFor = (size) => 2 ** Math.ceil(Math.log2((size + 1) * BYTES_PER_SPAN));
 
-/** @param {number} state Not 0. */
-export const numberOf = (state) => (state - 1) >>> 2;
+/**
+ * A record as it is read.
+ * @typedef {{ tracer: number, number: number, time: number, start: { name: string, nameHash: number } | undefined }} Note
+ */
 
-/** @param {number} state */
-export const isBeingWritten = (state) => (state & 1) === 1;
+const encoder = new TextEncoder();
+const decoder = new TextDecoder();
 
-/** @param {number} state Not 0. */
-export const isOpen = (state) => (state & 3) === OPEN;
+/**
+ * Makes records in one place, one after the other.
+ * @param {number} tracer
+ */
+export function createMaker(tracer) {
+  const words = new Uint32Array(START_BYTES / 4);
+  const floats = new Float64Array(words.buffer);
+  const bytes = new Uint8Array(words.buffer);
+  const name = bytes.subarray(NAME * 4);
+  const end = bytes.subarray(0, END_BYTES);
+  words[TRACER] = tracer;
+  return {
+    /** @type {(number: number, time: number, title: string) => Uint8Array} */
+    start(number, time, title) {
+      words[NUMBER] = number;
+      floats[TIME / 2] = time;
+      words[NAME_HASH] = hashOf(encoder.encode(title));
+      return bytes.subarray(0, NAME * 4 + encoder.encodeInto(title, name).written);
+    },
+    /** @type {(number: number, duration: number) => Uint8Array} */
+    end(number, duration) {
+      words[NUMBER] = number;
+      floats[TIME / 2] = duration;
+      return end;
+    },
+  };
+}
 
-/** One record, to be filled or read in the thread's own memory. */
-export function createScratch() {
-  const words = new Int32Array(RECORD_WORDS);
-  return { words, floats: new Float64Array(words.buffer), bytes: new Uint8Array(words.buffer) };
+/**
+ * @param {Uint8Array} record
+ * @returns {Note}
+ */
+export function readNote(record) {
+  const bytes = record.slice();
+  const words = new Uint32Array(bytes.buffer, 0, bytes.length >>> 2);
+  const word = (/** @type {number} */ k) => /** @type {number} */ (words[k]);
+  const [time] = new Float64Array(bytes.buffer, TIME * 4, 1);
+  return {
+    tracer: word(TRACER),
+    number: word(NUMBER),
+    time: /** @type {number} */ (time),
+    start:
+      bytes.length === END_BYTES
+        ? undefined
+        : { name: decoder.decode(bytes.subarray(NAME * 4)), nameHash: word(NAME_HASH) },
+  };
 }
 
 /**
  * FNV-1a, 32 bits: tells names apart that are kept in part.
  * @param {Uint8Array} bytes
  */
-export function hashOf(bytes) {
+function hashOf(bytes) {
   let hash = 0x811c9dc5;
   for (const byte of bytes) hash = Math.imul(hash ^ byte, 0x01000193);
-  return hash | 0;
+  return hash >>> 0;
 }

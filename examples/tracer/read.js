@@ -1,66 +1,47 @@
-// Reads the spans of a thread's block while their owner may be writing, or may have died in the middle of it.
+// Puts the records of a ring together to the spans they tell of.
 // @ts-check
 
-import * as layout from './layout.js';
-
-/** How often a record is read again whose owner writes meanwhile. A dead owner's stays torn. */
-const TRIES = 8;
+import { readNote } from './layout.js';
 
 /**
  * @typedef {object} Span
- * @property {number} sequence Counts the spans of the thread, from 0.
+ * @property {number} sequence Counts the spans of the thread's tracer, from 0.
  * @property {string} name As it is kept: the beginning of a long one.
  * @property {number} nameHash 32-bit FNV-1a of the whole name.
  * @property {number} start Milliseconds since the epoch.
  * @property {number | undefined} duration Milliseconds; undefined while the span is open, or when its thread died in it.
  */
 
-const scratch = layout.createScratch();
-const decoder = new TextDecoder();
+/**
+ * What the ring of one slot holds of one claim: of a dead thread, until later owners of the slot have written over it.
+ * @typedef {{ slot: number, generation: number, spans: Span[] }} ThreadSpans
+ */
 
 /**
- * The spans in a block, oldest first, and how many records were being written whenever they were looked at.
- * @param {Int32Array} view
- * @param {number} size Spans that a block holds.
- * @returns {{ spans: Span[], torn: number }}
+ * The last spans of each thread, oldest first. An end whose start was overwritten tells nothing, and is left out.
+ * @param {readonly import('coexist/percpu').RingRecord[]} records
+ * @param {number} size Of each thread, at most so many.
+ * @returns {ThreadSpans[]}
  */
-export function readSpans(view, size) {
-  const spans = [];
-  let torn = 0;
-  const next = Atomics.load(view, layout.NEXT);
-  for (let record = 0; record < size; record++) {
-    const span = readRecord(view, layout.HEAD_WORDS + record * layout.RECORD_WORDS);
-    if (span === 'torn') torn++;
-    else if (span !== 'empty') spans.push(span);
+export function threadsOf(records, size) {
+  /** @type {Map<string, ThreadSpans>} */
+  const threads = new Map();
+  /** @type {Map<string, Span>} */
+  const open = new Map();
+  for (const { slot, generation, bytes } of records) {
+    const { tracer, number, time, start } = readNote(bytes);
+    const owner = `${slot}.${generation}`;
+    const key = `${owner}.${tracer}.${number}`;
+    if (start === undefined) {
+      const span = open.get(key);
+      if (span !== undefined) span.duration = time;
+      continue;
+    }
+    const span = { sequence: number, ...start, start: time, duration: undefined };
+    open.set(key, span);
+    const thread = threads.get(owner) ?? { slot, generation, spans: [] };
+    thread.spans.push(span);
+    threads.set(owner, thread);
   }
-  // Numbers wrap, so they are ordered by their distance from the next; some may have been started while this read.
-  const { NUMBERS } = layout;
-  const place = (/** @type {Span} */ { sequence }) => (sequence - next + NUMBERS + (NUMBERS >> 1)) % NUMBERS;
-  return { spans: spans.sort((a, b) => place(a) - place(b)), torn };
-}
-
-/**
- * @param {Int32Array} view
- * @param {number} at
- * @returns {Span | 'empty' | 'torn'}
- */
-function readRecord(view, at) {
-  const { words, floats, bytes } = scratch;
-  for (let tries = 0; tries < TRIES; tries++) {
-    const state = Atomics.load(view, at + layout.STATE);
-    if (state === 0) return 'empty';
-    if (layout.isBeingWritten(state)) continue;
-    for (let k = 1; k < layout.RECORD_WORDS; k++) words[k] = Atomics.load(view, at + k);
-    if (Atomics.load(view, at + layout.STATE) !== state) continue;
-    const nameAt = layout.NAME * 4;
-    const nameEnd = nameAt + /** @type {number} */ (words[layout.NAME_LENGTH]);
-    return {
-      sequence: layout.numberOf(state),
-      name: decoder.decode(bytes.subarray(nameAt, nameEnd)),
-      nameHash: /** @type {number} */ (words[layout.NAME_HASH]) >>> 0,
-      start: /** @type {number} */ (floats[layout.START / 2]),
-      duration: layout.isOpen(state) ? undefined : floats[layout.DURATION / 2],
-    };
-  }
-  return 'torn';
+  return [...threads.values()].map((thread) => ({ ...thread, spans: thread.spans.slice(-size) }));
 }

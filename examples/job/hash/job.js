@@ -124,10 +124,10 @@ export async function hashFiles({ root, files, workers, kill, seed, signal, stre
       ),
       random,
       isMidway(threadId) {
-        const slot = pool.hellos.get(threadId)?.slot;
+        const hello = pool.hellos.get(threadId);
         const span = tracer
           .threads()
-          .find((row) => row.slot === slot)
+          .find((row) => row.slot === hello?.slot && row.generation === hello.generation)
           ?.spans.at(-1);
         const age = performance.timeOrigin + performance.now() - (span?.start ?? 0);
         return span !== undefined && span.duration === undefined && age >= MIDWAY_MS;
