@@ -24,7 +24,7 @@ const PATCHES: Readonly<Record<string, Patch>> = {
     put: 'return this.#takeOut(slot, limit); const token = 0;',
   },
   'ring-tail-first': {
-    find: /(this\.#data\.set\(source, place \+ RECORD_BYTES\);)\s*(this\.#steps\.commit\([^;]*;)/g,
+    find: /(this\.#data\.set\(\w+, place \+ RECORD_BYTES\);)\s*(this\.#steps\.commit\([^;]*;)/g,
     put: '$2 $1',
   },
   // Those below are in the JavaScript twin.

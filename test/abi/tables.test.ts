@@ -160,10 +160,10 @@ test('the values named in the tables are the constants of coexist/abi', () => {
   expect(page).toContain(`\`Symbol.for('${THREAD_KEY}')\``);
 });
 
-test('every clause has one test file, every test file a clause', () => {
+test('every clause has its test files, every test file a clause', () => {
   const clauses = [...page.matchAll(/^### (\d+)\. /gm)].map(([, number]) => Number(number));
   expect(clauses).toEqual(Array.from({ length: 60 }, (_, k) => k + 1));
   const files = readdirSync(new URL('.', import.meta.url)).filter((file) => file !== 'tables.test.ts');
   const numbers = files.map((file) => /^(\d\d)-[a-z0-9-]+\.test\.ts$/.exec(file)?.[1] ?? file);
-  expect(numbers.sort()).toEqual(clauses.map((number) => String(number).padStart(2, '0')));
+  expect([...new Set(numbers)].sort()).toEqual(clauses.map((number) => String(number).padStart(2, '0')));
 });
