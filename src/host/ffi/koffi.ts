@@ -48,7 +48,7 @@ export function openKoffi(): Ffi | string {
   }
   try {
     const { createRequire } = process.getBuiltinModule('node:module');
-    return ffiOf(createRequire(folder === undefined ? ownPath() : join(folder, 'package.json'))('koffi') as Koffi);
+    return ffiOf(createRequire(join(folder ?? ownFolder(), 'package.json'))('koffi') as Koffi);
   } catch (error) {
     return `koffi does not load: ${messageOf(error)}${problem}`;
   }
@@ -87,15 +87,15 @@ function resolvesOtherwise(): boolean {
   return process.versions['pnp'] !== undefined || !!process.env['NODE_PATH'];
 }
 
-function ownPath(): string {
-  const { url } = import.meta as { url?: string };
-  return url?.startsWith('file:') ? process.getBuiltinModule('node:url').fileURLToPath(url) : `${process.cwd()}/_`;
+/** The folder of the library; the current one where a bundler has left no trace of it. */
+function ownFolder(): string {
+  return (import.meta as { dirname?: string } | undefined)?.dirname ?? process.cwd();
 }
 
 function packageFolder(dirname: (path: string) => string, join: (...parts: string[]) => string): string | undefined {
   const seen = new Set<string>();
   // The program's file may be a word like "[eval]" instead; the walk from it ends at once.
-  for (const start of [dirname(ownPath()), dirname(process.argv[1] ?? '.'), process.cwd()]) {
+  for (const start of [ownFolder(), dirname(process.argv[1] ?? '.'), process.cwd()]) {
     for (let folder = start; !seen.has(folder); folder = dirname(folder)) {
       seen.add(folder);
       const candidate = join(folder, 'node_modules/koffi');

@@ -19,14 +19,14 @@ interface NodeFfi {
 
 /** Says why there is none where it cannot be had. Throws where Node does. */
 export function openNodeFfi(): Ffi | string {
-  const { isBuiltin } = process.getBuiltinModule('node:module');
-  if (!isBuiltin('node:ffi')) return 'this Node has no node:ffi';
-  if (process.permission !== undefined && !process.permission.has('ffi'))
-    return 'node:ffi is refused by the permission model';
+  // First, since it costs least: whether this Node has it is not looked up for those who do not want it.
   const { moduleLoadList } = process as unknown as { moduleLoadList?: readonly string[] };
   if (process.env['COEXIST_NODE_FFI'] !== '1' && !moduleLoadList?.includes('NativeModule ffi')) {
-    return 'node:ffi prints a warning when it is loaded; COEXIST_NODE_FFI=1 allows that';
+    return 'node:ffi, where there is one, prints a warning when it is loaded; COEXIST_NODE_FFI=1 allows that';
   }
+  if (!process.getBuiltinModule('node:module').isBuiltin('node:ffi')) return 'this Node has no node:ffi';
+  if (process.permission !== undefined && !process.permission.has('ffi'))
+    return 'node:ffi is refused by the permission model';
   const ffi = process.getBuiltinModule('node:ffi' as 'node:os') as unknown as NodeFfi;
   const lib = new ffi.DynamicLibrary(null);
   const found = <T>(look: () => T): T | undefined => {
