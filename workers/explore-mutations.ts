@@ -4,6 +4,7 @@
 
 import { lockMutations } from './explore-lock-mutations.js';
 import type { Mutation } from './explore-mutant.js';
+import { ringMutations } from './explore-ring-mutations.js';
 
 export const mutations: readonly Mutation[] = [
   {
@@ -168,4 +169,5 @@ export const mutations: readonly Mutation[] = [
     replace: 'creator === identityIn(core.anchor) || seen === 1',
   },
   ...lockMutations,
+  ...ringMutations,
 ];

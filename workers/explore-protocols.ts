@@ -58,6 +58,15 @@ export const LONG: readonly Reach[] = [
   { threads: 4, maxPreemptions: 4, kills: 1, random: 20_000 },
 ];
 
+/** Of rings, whose schedules are few: most steps are of words that one thread alone writes. */
+const LONG_RING: readonly Reach[] = [
+  { threads: 2, maxPreemptions: 5, kills: 0 },
+  { threads: 2, maxPreemptions: 3, kills: 2 },
+  { threads: 3, maxPreemptions: 3, kills: 0 },
+  { threads: 3, maxPreemptions: 1, kills: 2 },
+  { threads: 4, maxPreemptions: 4, kills: 2, random: 20_000 },
+];
+
 export const protocols: readonly Protocol[] = [
   { name: 'register', about: 'register and unregister, nested' },
   { name: 'claim', about: 'claims where there is a slot less than threads' },
@@ -101,6 +110,15 @@ export const protocols: readonly Protocol[] = [
   { name: 'percpu-fence-slot', module: 'percpu-fence', variant: 'slot', about: 'the same with owner-only sections' },
   { name: 'pool', about: 'allocating and freeing the items of a pool' },
   { name: 'pool-dead', module: 'pool', variant: 'dead', about: 'freeing the items of a dead thread' },
+  { name: 'ring', about: 'a writer and drainers of a Ring that drops the newest', short: SHORT_LOCKS, long: LONG_RING },
+  {
+    name: 'ring-overwrite',
+    module: 'ring',
+    variant: 'overwrite',
+    about: 'the same, overwriting',
+    short: SHORT_LOCKS,
+    long: LONG_RING,
+  },
 ];
 
 /** A lock, the lock with a wait that may time out at any moment, and with one that may be aborted at any look. */
