@@ -4,6 +4,7 @@
 
 import { lockMutations } from './explore-lock-mutations.js';
 import type { Mutation } from './explore-mutant.js';
+import { percpuMutations } from './explore-percpu-mutations.js';
 import { ringMutations } from './explore-ring-mutations.js';
 
 export const mutations: readonly Mutation[] = [
@@ -170,4 +171,5 @@ export const mutations: readonly Mutation[] = [
   },
   ...lockMutations,
   ...ringMutations,
+  ...percpuMutations,
 ];

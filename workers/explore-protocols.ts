@@ -49,6 +49,12 @@ const SHORT_LOCKS: readonly Reach[] = [
   { threads: 3, maxPreemptions: 1, kills: 0 },
 ];
 
+/** The same for per-CPU data, where a thread has to be stopped inside its section, and another one behind that. */
+const SHORT_PERCPU: readonly Reach[] = [
+  { threads: 2, maxPreemptions: 2, kills: 0 },
+  { threads: 2, maxPreemptions: 1, kills: 1 },
+];
+
 /** What npm run explore runs. */
 export const LONG: readonly Reach[] = [
   { threads: 2, maxPreemptions: 3, kills: 0 },
@@ -104,12 +110,6 @@ export const protocols: readonly Protocol[] = [
       { threads: 3, maxPreemptions: 1, kills: 0 },
     ],
   },
-  { name: 'percpu-list', about: 'pushing and popping one list of a shard' },
-  { name: 'percpu-buffer', about: 'pushing and popping one bounded buffer of a shard' },
-  { name: 'percpu-fence', about: 'turning a pointer, and a fence, against additions through it' },
-  { name: 'percpu-fence-slot', module: 'percpu-fence', variant: 'slot', about: 'the same with owner-only sections' },
-  { name: 'pool', about: 'allocating and freeing the items of a pool' },
-  { name: 'pool-dead', module: 'pool', variant: 'dead', about: 'freeing the items of a dead thread' },
   { name: 'ring', about: 'a writer and drainers of a Ring that drops the newest', short: SHORT_LOCKS, long: LONG_RING },
   {
     name: 'ring-overwrite',
@@ -119,6 +119,14 @@ export const protocols: readonly Protocol[] = [
     short: SHORT_LOCKS,
     long: LONG_RING,
   },
+  ...[
+    { name: 'percpu-list', about: 'pushing and popping one list of a shard' },
+    { name: 'percpu-buffer', about: 'pushing and popping one bounded buffer of a shard' },
+    { name: 'percpu-fence', about: 'turning a pointer, and a fence, against additions through it' },
+    { name: 'percpu-fence-slot', module: 'percpu-fence', variant: 'slot', about: 'the same with owner-only sections' },
+    { name: 'pool', about: 'allocating and freeing the items of a pool' },
+    { name: 'pool-dead', module: 'pool', variant: 'dead', about: 'freeing the items of a dead thread' },
+  ].map((protocol) => ({ ...protocol, short: SHORT_PERCPU })),
 ];
 
 /** A lock, the lock with a wait that may time out at any moment, and with one that may be aborted at any look. */
