@@ -7,6 +7,7 @@ import { type Act, INNER_POINTS, type ModeName, NOWHERE, type ParamSet, POINTS }
 export interface SelftestArguments {
   readonly full: boolean;
   readonly json: boolean;
+  readonly list: boolean;
   readonly seed: number;
   /** Undefined: each part's own. */
   readonly threads: number | undefined;
@@ -34,6 +35,7 @@ export const HELP = `Usage: npm run selftest -- [options]
   --scale F         multiplies the repetitions that are not given, 0.001 to 1000
   --deadline S      seconds that one run may take, 1 to 86400 (60; basic operations 600)
   --seed N          seed of every random choice, 0 to 4294967295 (random; always printed)
+  --list            print the runs, and do none
   --json            print one JSON object at the end and nothing else
   --help            print this
 
@@ -64,7 +66,7 @@ const SINGLE = {
 } as const;
 const OPTIONS = {
   ...{ full: flag, only: text, threads: text, repetitions: text, scale: text, deadline: text, seed: text },
-  ...{ json: flag, help: flag },
+  ...{ json: flag, list: flag, help: flag },
   ...SINGLE,
 } as const;
 
@@ -104,6 +106,7 @@ export function parseArguments(given: readonly string[]): SelftestArguments | un
   return {
     full: values.full === true,
     json: values.json === true,
+    list: values.list === true,
     seed,
     threads,
     repetitions,

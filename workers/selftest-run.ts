@@ -148,8 +148,8 @@ async function runThreads(run: Threads): Promise<void> {
   unsettled = members;
   const deadline = setTimeout(() => fail(`not over within ${deadlineMs} ms: ${whereabouts(run)}`), deadlineMs);
   try {
-    const beginnings = Promise.all(Array.from({ length: members }, (_, thread) => begin(thread)));
-    await Promise.race([beginnings.then(() => whenReady(board, members)), failure]);
+    for (let thread = 0; thread < members; thread++) begin(thread).catch((error: Error) => fail(error.message));
+    await Promise.race([whenReady(board, members), failure]);
     Atomics.store(board.words, BOARD.start, 1);
     Atomics.notify(board.words, BOARD.start);
     await Promise.race([allEnded, failure]);

@@ -72,6 +72,8 @@ function run(library: Library, { set, shape, thread, memory, buffer, board: shar
       seed: deriveSeed(set.seed, thread),
       ...injector,
     };
+    // Opens the source of the CPU number, which may load native code: nobody is to be terminated in there.
+    ground.perCpu.start();
     Atomics.store(row, ROW.state, READY);
     Atomics.add(board.words, BOARD.ready, 1);
     waitForStart(board.words);

@@ -3,12 +3,13 @@
 import { availableParallelism } from 'node:os';
 import process from 'node:process';
 import { setFlagsFromString } from 'node:v8';
+import { probe } from 'coexist';
 import { HELP, parseArguments, type SelftestArguments, UsageError } from './selftest-arguments.js';
 import { basicOperations, basicTests } from './selftest-basic.js';
 import { FAULT_VARIABLE, isFault } from './selftest-faults.js';
 import { fullMatrix, insideMatrix, sampledMatrix } from './selftest-matrix.js';
 import { createPool } from './selftest-pool.js';
-import { createReport } from './selftest-report.js';
+import { createReport, describe } from './selftest-report.js';
 import { runSet } from './selftest-run.js';
 import type { ParamSet } from './selftest-set.js';
 
@@ -40,8 +41,19 @@ async function selftest(given: SelftestArguments): Promise<number> {
     process.stdout.write(text);
   };
   const operations = single === undefined && only.has('ops') ? basicOperations(seed, given.threads, given.scale) : [];
-  const sets = single === undefined ? matrix(given).filter(({ mode }) => only.has(mode)) : [single];
+  const wanted = single === undefined ? matrix(given).filter(({ mode }) => only.has(mode)) : [single];
+  // Of no use where the threads cannot know that another is dead.
+  const sets = probe().provesDeath ? wanted : wanted.filter(({ act }) => act !== 'kill');
+  if (!json && sets.length < wanted.length) {
+    write(
+      `selftest: without ${wanted.length - sets.length} runs with kills: nothing proves here that a thread is dead\n`,
+    );
+  }
   if (!json) write(`selftest: ${operations.length + sets.length} runs, seed ${seed}\n`);
+  if (given.list) {
+    for (const set of [...operations, ...sets]) write(`${describe(set)}\n`);
+    return 0;
+  }
   const report = createReport(write, json, seed, operations.length + sets.length);
   if (single === undefined && only.has('basic')) for (const result of await basicTests()) report.basic(result);
 

@@ -130,26 +130,60 @@ describe('a broken library is found out', () => {
   });
 });
 
-describe('the default', () => {
-  test('has every test with every index, build, implementation and injection', { timeout: BOUND_MS }, async () => {
-    const given = ['--only', 's,l,b,bM,m,mM,i,r', '--threads', '2', '--repetitions', '4', '--seed', SEED, '--json'];
-    const { code, out } = await selftest(given);
-    const { runs, planned, results, failed } = JSON.parse(out) as Summary;
-    expect({ code, failed }).toEqual({ code: 0, failed: 0 });
-    expect(runs).toBe(planned);
-    expect(runs).toBeGreaterThanOrEqual(200);
-    const cells = new Set(
-      results.map(({ set: { mode, index, build, steps, act } }) => [mode, index, build, steps, act].join()),
+describe('the runs', () => {
+  const LINE = /^(\S.*?) +(cpu|slot) +(plain|twice|production) +(wasm|twin) +(.*?) +\d+ x \d+$/;
+  const listed = async (...args: string[]): Promise<string[][]> => {
+    const { code, out } = await selftest(['--list', '--only', 's,l,b,bM,m,mM,i,r', '--seed', SEED, ...args]);
+    expect(code).toBe(0);
+    const [, ...lines] = out.trimEnd().split('\n');
+    return lines.map((line) => LINE.exec(line)?.slice(1) ?? [line]);
+  };
+  const kindOf = (injection: string): string =>
+    injection.includes('loops') ? 'loops' : (injection.split(' ')[0] as string);
+
+  test('are by default every test with every index, build, implementation and kind of injection', async () => {
+    const rows = await listed();
+    expect(rows.length).toBeGreaterThanOrEqual(200);
+    const cells = rows.map(([title, index, build, steps, injection]) =>
+      [title, index, build, steps, kindOf(injection as string)].join(),
     );
-    expect(cells.size).toBe(8 * 2 * 2 * 2 * 4);
-    const injections = results.map(({ description }) => description).join('\n');
-    for (let point = 1; point <= 9; point++) expect(injections).toContain(`10000 loops at ${point} `);
-    for (const share of [25, 50, 100]) {
-      for (const point of [7, 8, 9]) {
-        for (const act of ['yield', 'sleep', 'kill']) expect(injections).toContain(`${act} ${share} % at ${point} `);
+    expect(new Set(cells).size).toBe(8 * 2 * 2 * 2 * 5);
+    const injections = new Set(rows.map((row) => row[4]));
+    const points = (first: number, last: number): number[] =>
+      Array.from({ length: last - first + 1 }, (_, k) => first + k);
+    for (const point of points(1, 9)) expect(injections).toContain(`10000 loops at ${point}`);
+    for (const point of points(1, 6)) expect(injections).toContain(`kill 100 % at ${point}`);
+    for (const point of points(7, 9)) {
+      for (const act of ['yield', 'kill', 'sleep']) {
+        for (const share of [25, 50, 100]) expect(injections).toContain(`${act} ${share} % at ${point}`);
       }
     }
-    for (let point = 1; point <= 6; point++) expect(injections).toContain(`kill 100 % at ${point} `);
+  });
+
+  test('are the same for the same seed', async () => {
+    expect(await listed()).toEqual(await listed());
+  });
+
+  test("are with --full the kernel's 2,048, and 288 with kills inside", async () => {
+    const rows = (await listed('--full')).map((row) => row.join());
+    expect(rows).toHaveLength(2048 + 288);
+    expect(new Set(rows).size).toBe(2048 + 288);
+    const outside = rows.filter((row) => !/kill 100 % at [1-6]$/.test(row));
+    expect(outside).toHaveLength(2048);
+    for (const title of [
+      'spinlock',
+      'list',
+      'buffer',
+      'buffer, release',
+      'memcpy',
+      'memcpy, release',
+      'increment',
+      'membarrier',
+    ]) {
+      expect(outside.filter((row) => row.startsWith(`${title},cpu`) || row.startsWith(`${title},slot`))).toHaveLength(
+        256,
+      );
+    }
   });
 });
 
