@@ -13,7 +13,7 @@ import { ANCHOR_HIGH, ANCHOR_LOW } from '../area/thread-anchor.js';
 import { dispose } from '../host/dispose.js';
 import { host } from '../host/host.js';
 import type { Area } from '../thread/area.js';
-import { publishCpu } from '../thread/cpu.js';
+import { cpuSource, publishCpu } from '../thread/cpu.js';
 import { type Registration, register } from '../thread/registration.js';
 import { type PercpuSteps, percpuStepsOn } from '../wasm/percpu.js';
 
@@ -71,6 +71,8 @@ export function openShards(name: string, bytes: number, version: number, options
   const core = coreFor(area);
   const { count, stride, first } = (index === 'cpu' ? byCpu : bySlot)(core, name, bytes, version);
   const registration = register({ name: holder, area });
+  // Now, not at the first operation: loading what reads the number is the one moment in which a termination harms the process.
+  if (index === 'cpu') cpuSource();
   const { heapOffset, heapSize, blockOffset, blockStride, slotCapacity } = core.geometry;
   const section = core.has(SLOT.rseq_cs) ? core.slotAt(registration.slot) + SLOT.rseq_cs.offset : -1;
   return {
