@@ -5,6 +5,7 @@
 import { OPERATIONS, SECTION_STEP } from '../abi/percpu.js';
 import { MUTEX, TOKEN_GUARDED, WAITERS } from '../abi/sync.js';
 import type { Views } from '../abi/views.js';
+import type { Halves } from './bound.js';
 import { injection } from './inject.js';
 import {
   COMMIT_CAS,
@@ -17,11 +18,7 @@ import {
 } from './outcomes.js';
 import type { PercpuSteps } from './percpu.js';
 
-export function createPercpuTwin(
-  { i32, u32, i64, u8 }: Views,
-  { low, high }: { readonly low: number; readonly high: number },
-  from: number,
-): PercpuSteps {
+export function createPercpuTwin({ i32, u32, i64, u8 }: Views, { low, high }: Halves, from: number): PercpuSteps {
   const self = (BigInt(high) << 32n) | BigInt(low >>> 0);
   let section = BigInt.asIntN(64, BigInt(from) << 32n);
 

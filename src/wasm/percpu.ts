@@ -3,8 +3,8 @@
 
 import type { SharedMemory, Views } from '../abi/views.js';
 import { host } from '../host/host.js';
+import { boundSteps, type Halves } from './bound.js';
 import { injection } from './inject.js';
-import { assembler } from './instantiate.js';
 import base64 from './percpu.wat';
 import { createPercpuTwin } from './percpu-twin.js';
 
@@ -42,27 +42,11 @@ export interface PercpuSteps {
   ): number;
 }
 
-let bytes: Uint8Array | undefined;
-
 /** The operations on this memory, for the thread of this identity. */
-export function percpuStepsOn(
-  views: Views,
-  memory: SharedMemory | undefined,
-  identity: { readonly low: number; readonly high: number },
-): PercpuSteps {
+export function percpuStepsOn(views: Views, memory: SharedMemory | undefined, identity: Halves): PercpuSteps {
   // The sections of two copies in one thread must not be announced under one value, so that they count from different places.
   const from = (Math.floor(Math.random() * 2 ** 32) ^ (host.now() * 2 ** 20)) >>> 0;
-  if (memory === undefined) return createPercpuTwin(views, identity, from);
-  try {
-    bytes ??= host.decodeBase64(base64);
-    const inject = COEXIST_INJECT ? { inject: (point: number) => injection.at(point) } : undefined;
-    const steps = assembler.instantiate('percpu', bytes, memory, inject) as PercpuSteps & {
-      become(low: number, high: number, from: number): void;
-    };
-    steps.become(identity.low, identity.high, from);
-    return steps;
-  } catch {
-    // The realm refuses to compile; the twin does the same.
-    return createPercpuTwin(views, identity, from);
-  }
+  const become = [identity.low, identity.high, from];
+  const inject = COEXIST_INJECT ? { inject: (point: number) => injection.at(point) } : undefined;
+  return boundSteps('percpu', base64, memory, become, () => createPercpuTwin(views, identity, from), inject);
 }

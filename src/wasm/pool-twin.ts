@@ -5,13 +5,11 @@
 import { ITEM_ALLOCATED, ITEM_FREE, ITEM_NEVER, POOL, POOL_BYTES, POOL_ITEM, POOL_ITEM_BYTES } from '../abi/pool.js';
 import { TOKEN_GUARDED } from '../abi/sync.js';
 import type { Views } from '../abi/views.js';
+import type { Halves } from './bound.js';
 import { POOL_BUSY, POOL_CORRUPT, POOL_EMPTY, POOL_GONE, POOL_NOT_ALLOCATED } from './outcomes.js';
 import type { PoolSteps } from './pool.js';
 
-export function createPoolTwin(
-  { i32, u32, i64, u8 }: Views,
-  { low, high }: { readonly low: number; readonly high: number },
-): PoolSteps {
+export function createPoolTwin({ i32, u32, i64, u8 }: Views, { low, high }: Halves): PoolSteps {
   const self = (BigInt(high) << 32n) | BigInt(low >>> 0);
   const rowOf = (at: number, index: number): number => at + POOL_BYTES + index * POOL_ITEM_BYTES;
 

@@ -2,8 +2,7 @@
 // memory is no wasm memory or wasm is off. Both act for one thread, whose identity they are made with.
 
 import type { SharedMemory, Views } from '../abi/views.js';
-import { host } from '../host/host.js';
-import { assembler } from './instantiate.js';
+import { boundSteps, type Halves } from './bound.js';
 import base64 from './pool.wat';
 import { createPoolTwin } from './pool-twin.js';
 
@@ -21,24 +20,7 @@ export interface PoolSteps {
   differs(item: number, bytes: number, pattern: number): number;
 }
 
-let bytes: Uint8Array | undefined;
-
 /** The transitions on this memory, for the thread of this identity. */
-export function poolStepsOn(
-  views: Views,
-  memory: SharedMemory | undefined,
-  identity: { readonly low: number; readonly high: number },
-): PoolSteps {
-  if (memory === undefined) return createPoolTwin(views, identity);
-  try {
-    bytes ??= host.decodeBase64(base64);
-    const steps = assembler.instantiate('pool', bytes, memory) as PoolSteps & {
-      become(low: number, high: number): void;
-    };
-    steps.become(identity.low, identity.high);
-    return steps;
-  } catch {
-    // The realm refuses to compile; the twin does the same.
-    return createPoolTwin(views, identity);
-  }
+export function poolStepsOn(views: Views, memory: SharedMemory | undefined, identity: Halves): PoolSteps {
+  return boundSteps('pool', base64, memory, [identity.low, identity.high], () => createPoolTwin(views, identity));
 }

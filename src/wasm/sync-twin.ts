@@ -12,6 +12,7 @@ import {
   TOKEN_GUARDED,
   WAITERS,
 } from '../abi/sync.js';
+import type { Halves } from './bound.js';
 import { type LockSteps, UNLOCK_DONE, UNLOCK_LOOK, UNLOCK_TOKEN } from './sync.js';
 
 /** What one look costs here, in looks of the wasm. */
@@ -23,10 +24,7 @@ export interface LockViews {
   readonly i64: BigInt64Array<SharedArrayBuffer>;
 }
 
-export function createLockTwin(
-  { i32, u32, i64 }: LockViews,
-  { low, high }: { readonly low: number; readonly high: number },
-): LockSteps {
+export function createLockTwin({ i32, u32, i64 }: LockViews, { low, high }: Halves): LockSteps {
   const self = (BigInt(high) << 32n) | BigInt(low >>> 0);
   const owner = (at: number): number => (at + MUTEX.owner.offset) >>> 3;
   const count = (row: number): number => (row + HOLDER.count.offset) >>> 2;

@@ -2,8 +2,7 @@
 // the memory is no wasm memory or wasm is off. Both act for one thread, whose identity they are made with.
 
 import type { SharedMemory } from '../abi/views.js';
-import { host } from '../host/host.js';
-import { assembler } from './instantiate.js';
+import { boundSteps, type Halves } from './bound.js';
 import base64 from './sync.wat';
 import { createLockTwin, type LockViews } from './sync-twin.js';
 
@@ -36,24 +35,7 @@ export const UNLOCK_TOKEN = 1;
 /** This thread does not own it, or took it over from a dead owner; nothing changed. */
 export const UNLOCK_LOOK = 2;
 
-let bytes: Uint8Array | undefined;
-
 /** The steps on this memory, for the thread of this identity. */
-export function lockStepsOn(
-  views: LockViews,
-  memory: SharedMemory | undefined,
-  identity: { readonly low: number; readonly high: number },
-): LockSteps {
-  if (memory === undefined) return createLockTwin(views, identity);
-  try {
-    bytes ??= host.decodeBase64(base64);
-    const steps = assembler.instantiate('sync', bytes, memory) as LockSteps & {
-      become(low: number, high: number): void;
-    };
-    steps.become(identity.low, identity.high);
-    return steps;
-  } catch {
-    // The realm refuses to compile, or the memory is not shared as the module expects; the twin does the same.
-    return createLockTwin(views, identity);
-  }
+export function lockStepsOn(views: LockViews, memory: SharedMemory | undefined, identity: Halves): LockSteps {
+  return boundSteps('sync', base64, memory, [identity.low, identity.high], () => createLockTwin(views, identity));
 }
