@@ -213,7 +213,8 @@ const directory = {
   name_bytes: 80,
   entry_bytes: 128,
 }; // [33]
-const kinds = { library: 1, key: 2, counter: 3, histogram: 13, gauge: 14 }; // [37]
+const kinds = { library: 1, key: 2, counter: 3, cpus: 10, percpu: 11, pool: 12, histogram: 13, gauge: 14 }; // [37]
+const inHeap = (kind) => kind >= 4 && kind <= 12;
 export const layout = { header, slot, directory, kinds };
 
 const cas = (view, index, from, to) => Atomics.compareExchange(view, index, from, to) === from;
@@ -232,6 +233,8 @@ class Memory {
       'block_stride',
       'directory_offset',
       'directory_capacity',
+      'heap_offset',
+      'heap_size',
     ])
       this[name] = get(name);
   }
@@ -644,10 +647,14 @@ function lookupIn(m, { name, kind: given, version, size, flags = 0 }) {
 /** [34] The entry is ours by its creator word; state 2 comes last, or it is given back. */
 function finish(m, i, bytes, wanted) {
   m.write(i, directory.state, 1);
-  const rounded = Math.ceil(wanted.size / 64) * 64; // [37] every kind with a range has it in the block
-  const fits = (used) => used + rounded <= m.block_stride;
-  const offset = rounded === 0 ? 0 : m.update('block_used', (used) => (fits(used) ? used + rounded : undefined));
-  const room = offset !== undefined && fits(offset);
+  const rounded = Math.ceil(wanted.size / 64) * 64;
+  const [taken, size, from] = inHeap(wanted.kind)
+    ? ['heap_used', m.heap_size, m.heap_offset]
+    : ['block_used', m.block_stride, 0]; // [37] where a range lies
+  const fits = (used) => used + rounded <= size;
+  const used = rounded === 0 ? 0 : m.update(taken, (now) => (fits(now) ? now + rounded : undefined));
+  const room = used !== undefined && fits(used);
+  const offset = from + used;
   if (room) {
     for (const field in wanted) m.write(i, directory[field], wanted[field]);
     m.write(i, directory.offset, offset);
@@ -660,9 +667,7 @@ function finish(m, i, bytes, wanted) {
     Atomics.store(m.longs, m.entry(i, directory.creator) / 8, 0n);
   }
   Atomics.notify(m.words, m.entry(i, directory.state) / 4);
-  return room
-    ? { index: i, offset, size: wanted.size }
-    : fail('ENOSPC', `no room for ${wanted.size} bytes in the blocks`);
+  return room ? { index: i, offset, size: wanted.size } : fail('ENOSPC', `no room for ${wanted.size} bytes`);
 }
 
 // ---------------------------------------------------------------------------------------------------------------------
