@@ -213,7 +213,7 @@ const directory = {
   name_bytes: 80,
   entry_bytes: 128,
 }; // [33]
-const kinds = { library: 1, key: 2, counter: 3, cpus: 10, percpu: 11, pool: 12, histogram: 13, gauge: 14 }; // [37]
+const kinds = { library: 1, key: 2, counter: 3, cpus: 10, percpu: 11, pool: 12, histogram: 13, gauge: 14, ring: 15 }; // [37]
 const inHeap = (kind) => kind >= 4 && kind <= 12;
 export const layout = { header, slot, directory, kinds };
 
