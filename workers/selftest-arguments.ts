@@ -33,7 +33,7 @@ export const HELP = `Usage: npm run selftest -- [options]
   --threads N       threads of each run, 1 to 1000 (basic operations 200; 12, with --full 6 for each CPU)
   --repetitions N   of each thread, 1 to 10000000 (1000, without --full 200 where threads sleep or are killed)
   --scale F         multiplies the repetitions that are not given, 0.001 to 1000
-  --deadline S      seconds that one run may take, 1 to 86400 (60; basic operations 600)
+  --deadline S      seconds that one run may take, 1 to 86400 (60, with --full 300; basic operations 600)
   --seed N          seed of every random choice, 0 to 4294967295 (random; always printed)
   --list            print the runs, and do none
   --json            print one JSON object at the end and nothing else
