@@ -1,20 +1,17 @@
 // One thread of a ring's stress run. A writer offers records through two copies of the library in turn, a drainer takes them out
 // and notes what it saw; both until they are told to end or how to die, or are terminated in the middle of anything.
 
-import process from 'node:process';
-import { setTimeout as sleep, setImmediate as turnOnce } from 'node:timers/promises';
+import { setImmediate as turnOnce } from 'node:timers/promises';
 import { workerData } from 'node:worker_threads';
 import type * as core from '../src/core.js';
-import { DEATHS, EXIT_CODE, ON_PURPOSE } from './stress-ledger.js';
+import { dieAs } from './stress-die.js';
 import { createRandom } from './stress-random.js';
 import { openRingLedger, type RingLedgerShape } from './stress-ring-ledger.js';
 import { createMaker, type Entry, inspectBatch, RING_NAME } from './stress-ring-records.js';
+import type { ThreadData } from './stress-threads.js';
 
-export interface RingThreadData {
-  readonly me: number;
-  /** A drainer's log; a writer has none. */
-  readonly seat: number | undefined;
-  readonly seed: number;
+/** The seat is a drainer's log; a writer has none. */
+export interface RingThreadData extends ThreadData {
   readonly ledger: RingLedgerShape;
   /** The copies of the library, as URLs of folders. */
   readonly copies: readonly string[];
@@ -86,16 +83,4 @@ async function drain(log: number): Promise<void> {
 
 await (seat === undefined ? write() : drain(seat));
 ledger.set(me, 'leaving', 1);
-const death = DEATHS[ledger.command(me) - 1];
-if (death === 'exit') process.exit(EXIT_CODE);
-if (death === 'oom') {
-  // Small objects: with large ones, later versions of Node collect garbage for ever instead of giving up.
-  let list: unknown = null;
-  for (;;) list = { list, kept: [1, 2, 3] };
-}
-if (death === 'throw') {
-  setImmediate(() => {
-    throw new Error(ON_PURPOSE);
-  });
-} else if (death === 'reject') Promise.reject(new Error(ON_PURPOSE));
-if (death === 'throw' || death === 'reject') await sleep(60_000);
+await dieAs(ledger.command(me));

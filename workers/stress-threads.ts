@@ -1,13 +1,11 @@
-// The threads of a ring's stress run: writers and drainers, started, ordered to die in every way there is, and replaced. One that ends
-// in another way than it was told to is a violation.
+// The threads of a stress run on rings or on per-CPU data: started, ordered to die in every way there is, and replaced. Some have a
+// seat, of which there is one thread at a time. One that ends in another way than it was told to is a violation.
 
 import process from 'node:process';
 import { Worker } from 'node:worker_threads';
 import { DEATHS, EXIT_CODE, ON_PURPOSE } from './stress-ledger.js';
 import type { DeathCounts } from './stress-lock-fleet.js';
 import { deriveSeed, type Random } from './stress-random.js';
-import type { RingLedger } from './stress-ring-ledger.js';
-import type { RingThreadData } from './stress-ring-thread.js';
 
 const DOOM_WEIGHTS = { terminate: 60, exit: 12, throw: 8, reject: 8, return: 8, oom: 4 };
 type Doom = keyof typeof DOOM_WEIGHTS;
@@ -19,57 +17,70 @@ interface Thread {
   readonly me: number;
   readonly seat: number | undefined;
   readonly worker: Worker;
+  /** Of the runtime, as long as it lives. */
+  readonly threadId: number;
   doom?: Doom;
   error?: NodeJS.ErrnoException;
 }
 
-export interface RingFleetOptions {
+export interface ThreadsOptions {
   readonly seed: number;
   readonly random: Random;
-  readonly ledger: RingLedger;
-  readonly copies: readonly string[];
-  readonly capacity: number;
+  /** Threads that a run can start. */
   readonly most: number;
+  /** What a thread runs, a module beside this one, and what it is given besides its number and its seed. */
+  readonly file: string;
+  dataOf(seat: number | undefined): object;
+  /** What the thread's ledger says of it. */
+  readonly ledger: {
+    order(thread: number, death: number): void;
+    leaving(thread: number): boolean;
+    stopped(seat: number | undefined): boolean;
+  };
   readonly violate: (rule: string, text: string) => void;
 }
 
-export function createRingFleet({ seed, random, ledger, copies, capacity, most, violate }: RingFleetOptions) {
+/** What every thread is given. */
+export interface ThreadData {
+  readonly me: number;
+  /** Where it has one. */
+  readonly seat: number | undefined;
+  readonly seed: number;
+}
+
+export type Threads = ReturnType<typeof createThreads>;
+
+export function createThreads({ seed, random, most, file, dataOf, ledger, violate }: ThreadsOptions) {
   const threads = new Map<number, Thread>();
   const deaths: DeathCounts = { terminate: 0, exit: 0, throw: 0, reject: 0, return: 0, oom: 0 };
-  const writers: number[] = [];
+  const unseated: number[] = [];
   const doomed = new Set<number>();
+  const ended: number[] = [];
   let started = 0;
-  let drainerDeaths = 0;
+  let seatedDeaths = 0;
 
   function start(seat: number | undefined): void {
     const me = started++;
-    if (seat === undefined) writers.push(me);
+    if (seat === undefined) unseated.push(me);
     const twin = process.env['COEXIST_NO_WASM'] === '1' || random.chance(0.3);
-    const workerData: RingThreadData = {
-      me,
-      seat,
-      seed: deriveSeed(seed, me),
-      ledger: ledger.shape,
-      copies,
-      capacity,
-      overwrites: writers.length % 2 === 0,
-    };
-    const worker = new Worker(new URL('stress-ring-thread.js', import.meta.url), {
+    const workerData: ThreadData = { ...dataOf(seat), me, seat, seed: deriveSeed(seed, me) };
+    const worker = new Worker(new URL(file, import.meta.url), {
       workerData,
       resourceLimits: RESOURCE_LIMITS,
       ...(twin ? { env: { ...process.env, COEXIST_NO_WASM: '1' } } : {}),
     });
-    const thread: Thread = { me, seat, worker };
+    const thread: Thread = { me, seat, worker, threadId: worker.threadId };
     threads.set(me, thread);
     worker.on('error', (error) => {
       thread.error = error;
     });
     worker.once('exit', (code) => {
       threads.delete(me);
+      ended.push(me);
       const how = howItDied(thread, code);
       if (how === undefined) {
         const text = `told to ${thread.doom ?? 'go on'}, ended with code ${code}: ${thread.error?.stack ?? 'no error'}`;
-        violate('unexpected failure', `${seat === undefined ? 'writer' : 'drainer'} ${me}, ${text}`);
+        violate('unexpected failure', `thread ${me}${seat === undefined ? '' : ` of seat ${seat}`}, ${text}`);
       } else if (how !== 'stopped') deaths[how]++;
     });
   }
@@ -80,9 +91,9 @@ export function createRingFleet({ seed, random, ledger, copies, capacity, most, 
       if (doom === 'oom') return error.code === 'ERR_WORKER_OUT_OF_MEMORY' ? doom : undefined;
       return (doom === 'throw' || doom === 'reject') && error.message === ON_PURPOSE ? doom : undefined;
     }
-    if (code === EXIT_CODE && doom === 'exit' && ledger.get(me, 'leaving') === 1) return doom;
+    if (code === EXIT_CODE && doom === 'exit' && ledger.leaving(me)) return doom;
     if (code === 0 && doom === 'return') return doom;
-    if (code === 0 && ledger.stopped(seat === undefined ? 'stopWriters' : 'stopDrainers')) return 'stopped';
+    if (code === 0 && ledger.stopped(seat)) return 'stopped';
     return doom === 'terminate' ? doom : undefined;
   }
 
@@ -90,20 +101,23 @@ export function createRingFleet({ seed, random, ledger, copies, capacity, most, 
 
   return {
     deaths,
-    writers,
+    /** Numbers of all threads without a seat that ever were; of those that were told to die; of those that have ended. */
+    unseated,
     doomed,
+    ended,
+    live: (): Iterable<Thread> => threads.values(),
     get size() {
       return threads.size;
     },
     get started() {
       return started;
     },
-    get drainerDeaths() {
-      return drainerDeaths;
+    get seatedDeaths() {
+      return seatedDeaths;
     },
     running: (): number => well().length,
-    living: (kind: 'writers' | 'drainers'): number =>
-      [...threads.values()].filter(({ seat }) => (seat === undefined) === (kind === 'writers')).length,
+    living: (kind: 'seated' | 'unseated'): number =>
+      [...threads.values()].filter(({ seat }) => (seat === undefined) === (kind === 'unseated')).length,
     /** Starts what is missing; a seat is free once its thread has ended. */
     fill(count: number, seats: number): void {
       for (let seat = 0; seat < seats; seat++) {
@@ -121,7 +135,7 @@ export function createRingFleet({ seed, random, ledger, copies, capacity, most, 
       const how = random.weighted(DOOM_WEIGHTS);
       thread.doom = how;
       doomed.add(thread.me);
-      if (thread.seat !== undefined) drainerDeaths++;
+      if (thread.seat !== undefined) seatedDeaths++;
       ledger.order(thread.me, how === 'terminate' ? TERMINATED : DEATHS.indexOf(how) + 1);
       if (how === 'terminate') void thread.worker.terminate();
     },
