@@ -13,7 +13,7 @@ export interface StressArguments {
   readonly slots: number;
   /** Operations after which the run ends. */
   readonly operations: number | undefined;
-  /** Seconds that a thread of a lock's run may go without an operation. */
+  /** Seconds that a thread may be in one operation. */
   readonly bound: number;
   readonly json: boolean;
 }
@@ -32,6 +32,9 @@ const TOPICS = {
   semaphore: 'threads take permits while others die with theirs',
   barrier: 'threads go through phases together; a death would break the barrier, so nobody dies',
   ring: 'threads write records while they die, and so do the two that drain them',
+  counter: 'threads add to counters, histograms and gauges while others die',
+  percpu: 'nodes go from lists and buffers to hands and back, by CPU and by slot, while threads die',
+  pool: 'threads allocate, fill, look at and free items while others die with theirs',
 } as const;
 const BOUNDS = {
   threads: { least: 1, most: 1000, whole: true, standard: 50 },
@@ -43,8 +46,8 @@ const BOUNDS = {
   slots: { least: LIMITS.slotCapacity.min, most: LIMITS.slotCapacity.max, whole: true, standard: undefined },
 } as const;
 
-/** Of the locks: as few as make every way of meeting likely. */
-const LOCK_THREADS = 4;
+/** Of all but register: as few as make every way of meeting likely. */
+const FEW_THREADS = 4;
 /** Where a number of operations is given, and no time. */
 const LONG_SECONDS = 3600;
 
@@ -61,11 +64,11 @@ Topics:
 ${topicList}
 
 Options:
-  --threads N     threads kept alive, 1 to 1000 (50; for locks 4, for ring 4 writers)
+  --threads N     threads kept alive, 1 to 1000 (register 50, ring 4 writers, the others 4)
   --seconds S     length of the run, 1 to 86400 (20; with --operations 3600)
-  --operations N  locks, ring (records): end after so many, 1 to 2147483647
+  --operations N  all but register (ring: records): end after so many, 1 to 2147483647
   --kill P        share of the running threads that die in each second, 0 to 1 (0.2; barrier 0)
-  --bound S       locks: longest time that a thread may go without an operation, 1 to 3600 (30); ring: all threads
+  --bound S       longest time that a thread may be in an operation (ring: all may go without one), 1 to 3600 (30)
   --seed N        seed of every random choice, 0 to 4294967295 (random; always printed)
   --slots N       register: slots of the area, 1 to 16384 (4 for every 5 threads, so that the table gets full)
   --json          print one JSON object at the end and nothing else
@@ -86,7 +89,7 @@ export function parseArguments(args: readonly string[]): StressArguments | undef
   if (!Object.hasOwn(TOPICS, topic)) throw new UsageError(`unknown topic "${topic}"; topics: ${topics}`);
   if (rest.length > 0) throw new UsageError(`one topic at a time, but "${rest.join(' ')}" follows "${topic}"`);
 
-  const standardThreads = topic === 'register' ? BOUNDS.threads.standard : LOCK_THREADS;
+  const standardThreads = topic === 'register' ? BOUNDS.threads.standard : FEW_THREADS;
   const threads = bounded('threads', values.threads) ?? standardThreads;
   const operations = bounded('operations', values.operations);
   const kill = bounded('kill', values.kill) ?? (topic === 'barrier' ? 0 : BOUNDS.kill.standard);

@@ -46,8 +46,7 @@ export interface DataLedgerShape {
 export type DataLedger = ReturnType<typeof openDataLedger>;
 
 export function createDataLedger(threads: number): DataLedger {
-  const bytes =
-    threads * (ROW_DOUBLES * 8 + ROW_WORDS * 4) + CONTROL_WORDS * 4 + COMPLAINTS * COMPLAINT_BYTES;
+  const bytes = threads * (ROW_DOUBLES * 8 + ROW_WORDS * 4) + CONTROL_WORDS * 4 + COMPLAINTS * COMPLAINT_BYTES;
   return openDataLedger({ buffer: new SharedArrayBuffer(bytes), threads });
 }
 

@@ -1,5 +1,5 @@
 // Faults of the library planted on purpose, in the copies of it that the threads use, so that the tests see that the stress command
-// finds them. Each takes out of one protocol what makes it right. (Faults of its use are in stress-lock-kinds.ts.)
+// finds them. Each takes out of one protocol what makes it right. (Faults in the use of locks are in stress-lock-kinds.ts.)
 
 import { readFileSync, writeFileSync } from 'node:fs';
 
@@ -27,7 +27,43 @@ const PATCHES: Readonly<Record<string, Patch>> = {
     find: /(this\.#data\.set\(\w+, place \+ RECORD_BYTES\);)\s*(this\.#steps\.commit\([^;]*;)/g,
     put: '$2 $1',
   },
+  // Of per-CPU and per-thread data.
+  'gauge-kept': {
+    find: /Atomics\.store\(\w+, this\.#index, 0n\);/g,
+    put: '',
+  },
+  'word-not-held': {
+    find: /const (\w+) = shards\.byCpu && op !== OPERATIONS\.load_add_load_load_add_store \? wordOf\(shards, shard\) : 0;/g,
+    put: 'const $1 = 0;',
+  },
+  'fence-returns': {
+    find: /for \(let slot = 0, end = core\.highWater\(\); slot < end; slot\+\+\) yield\* waitOutSlot\([^;]*;/g,
+    put: '',
+  },
+  'item-not-cleared': {
+    find: /this\.#steps\.zero\(item, [^;]*;/g,
+    put: '',
+  },
+  // With time for others between the two looks.
+  'freed-for-another': {
+    find: /if \(alive === "dead" && this\.#locked\(\(\) => this\.#freeOf\(item, owner\)\)\) freed\+\+;/g,
+    put:
+      'if (alive !== "dead") continue; Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2); ' +
+      'if (this.#locked(() => this.#freeOf(item, threadOf(this.#rows, this.#indexOf(item), "allocated_by")))) freed++;',
+  },
   // Those below are in the JavaScript twin.
+  'cell-not-atomic': {
+    find: /(add64\(at, n\) \{\s*)Atomics\.add\((\w+), at >>> 3, BigInt\(n\)\);/g,
+    put: '$1Atomics.store($2, at >>> 3, Atomics.load($2, at >>> 3) + BigInt(n));',
+  },
+  'copy-torn': {
+    find: /copyWithin\(c, d, d \+ limit\)/g,
+    put: 'copyWithin(c, d, d + limit / 2)',
+  },
+  'pool-without-lock': {
+    find: /if \(Atomics\.compareExchange\((\w+), owner, 0n, (\w+)\) !== 0n\) return POOL_BUSY;/g,
+    put: 'Atomics.store($1, owner, $2);',
+  },
   'check-then-set': {
     find: /if \(Atomics\.compareExchange\((\w+), owner\(at\), 0n, (\w+)\) !== 0n\) return 0;/g,
     put: 'if (Atomics.load($1, owner(at)) !== 0n) return 0; Atomics.store($1, owner(at), $2);',

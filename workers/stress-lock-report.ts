@@ -39,6 +39,8 @@ export interface LockReport {
   progress(progress: LockProgress): void;
   violation(violation: Violation, seenBy: string): void;
   note(text: string): void;
+  /** Prints this in any case. */
+  line(text: string): void;
   end(summary: LockSummary): void;
 }
 
@@ -82,6 +84,7 @@ export function createLockReport({ seed, seconds, operations: wanted, json }: St
       note(`VIOLATION ${rule}: expected ${expected}, found ${found}, seen by ${seenBy}, seed ${seed}`);
     },
     note,
+    line,
     end(summary) {
       if (json) {
         process.stdout.write(`${JSON.stringify({ ok: summary.violations === 0, ...summary, details: violations })}\n`);

@@ -3,6 +3,8 @@
 
 import process from 'node:process';
 import { helpFor, parseArguments, type StressArguments, UsageError } from './stress-arguments.js';
+import { stressData } from './stress-data.js';
+import { TOPICS } from './stress-data-topics.js';
 import { stressLocks } from './stress-locks.js';
 import { stressRegister } from './stress-register.js';
 import { stressRing } from './stress-ring.js';
@@ -12,6 +14,7 @@ const topics: Record<string, (given: StressArguments) => Promise<number>> = {
   register: stressRegister,
   ring: stressRing,
   ...Object.fromEntries(locks.map((name) => [name, stressLocks])),
+  ...Object.fromEntries(Object.keys(TOPICS).map((name) => [name, stressData])),
 };
 
 /**

@@ -43,6 +43,7 @@ export async function stressRing(given: StressArguments): Promise<number> {
       order: ledger.order,
       leaving: (me) => ledger.get(me, 'leaving') === 1,
       stopped: (seat) => ledger.stopped(seat === undefined ? 'stopWriters' : 'stopDrainers'),
+      begun: () => true,
     },
     violate: run.violate,
   });

@@ -115,7 +115,7 @@ export function createRun(given: StressArguments) {
         process.stdout.write(`${JSON.stringify({ ok, ...summary, arguments: given, interrupted, details })}\n`);
       } else {
         const deaths = Object.entries(summary.deaths).map(([kind, n]) => `${kind} ${n}`);
-        report.note(
+        report.line(
           `${interrupted ? 'interrupted after' : 'ran'} ${summary.elapsed.toFixed(1)} s: ${text}, ` +
             `${summary.started} threads started, ${deaths.join(', ')}, ${details.length} violations, seed ${seed}`,
         );

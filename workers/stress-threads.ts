@@ -36,6 +36,8 @@ export interface ThreadsOptions {
     order(thread: number, death: number): void;
     leaving(thread: number): boolean;
     stopped(seat: number | undefined): boolean;
+    /** False while it must not be terminated. */
+    begun(thread: number): boolean;
   };
   readonly violate: (rule: string, text: string) => void;
 }
@@ -129,7 +131,7 @@ export function createThreads({ seed, random, most, file, dataOf, ledger, violat
       for (let k = Math.min(lacking, room); k > 0 && started < most; k--) start(undefined);
     },
     kill(): void {
-      const candidates = well();
+      const candidates = well().filter(({ me }) => ledger.begun(me));
       if (candidates.length === 0) return;
       const thread = random.pick(candidates);
       const how = random.weighted(DOOM_WEIGHTS);

@@ -1,17 +1,7 @@
 // The stress command on locks, as a user runs it: a short run holds every invariant, and each planted fault is seen.
 
-import { spawn } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-
-const command = fileURLToPath(new URL('../../build/workers/stress.js', import.meta.url));
-const BOUND_MS = 120_000;
-
-interface Outcome {
-  readonly code: number | null;
-  readonly out: string;
-  readonly err: string;
-}
+import { BOUND_MS, stress } from '../support/stress.js';
 
 interface Summary {
   readonly ok: boolean;
@@ -24,22 +14,6 @@ interface Summary {
   readonly told: number;
   readonly arguments: { seed: number };
   readonly details: string[];
-}
-
-function stress(args: string[], env: Record<string, string> = {}): Promise<Outcome> {
-  const child = spawn(process.execPath, [command, ...args], {
-    env: { ...process.env, ...env },
-    timeout: BOUND_MS,
-    killSignal: 'SIGKILL',
-  });
-  let [out, err] = ['', ''];
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    out += text;
-  });
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    err += text;
-  });
-  return new Promise((resolve) => child.once('close', (code) => resolve({ code, out, err })));
 }
 
 const deathsOf = ({ deaths }: Summary): number => Object.values(deaths).reduce((sum, n) => sum + n, 0);

@@ -1,11 +1,7 @@
 // The stress command on rings, as a user runs it: a short run closes the books, and each planted fault is seen.
 
-import { spawn } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
-
-const command = fileURLToPath(new URL('../../build/workers/stress.js', import.meta.url));
-const BOUND_MS = 120_000;
+import { BOUND_MS, stress } from '../support/stress.js';
 
 interface Summary {
   readonly ok: boolean;
@@ -16,25 +12,6 @@ interface Summary {
   readonly deaths: Record<string, number>;
   readonly details: string[];
   readonly books: { attempted: number; delivered: number; dropped: number; open: number; unseen: number };
-}
-
-function stress(
-  args: string[],
-  env: Record<string, string> = {},
-): Promise<{ code: number | null; out: string; err: string }> {
-  const child = spawn(process.execPath, [command, ...args], {
-    env: { ...process.env, ...env },
-    timeout: BOUND_MS,
-    killSignal: 'SIGKILL',
-  });
-  let [out, err] = ['', ''];
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    out += text;
-  });
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    err += text;
-  });
-  return new Promise((resolve) => child.once('close', (code) => resolve({ code, out, err })));
 }
 
 test('whole, once and in order, or counted as dropped, while writers and drainers die', {
