@@ -18,7 +18,7 @@ const urls = {
   rings: new URL('./rings.js', import.meta.url).href,
 };
 type User = 'library' | 'independent';
-const valueOf = ({ memory, buffer }: core.Area): core.AreaValue => memory ?? buffer;
+const memoryOf = ({ memory, buffer }: core.Area): core.AreaValue => memory ?? buffer;
 const USERS: readonly User[] = ['library', 'independent'];
 const CAPACITY = 256;
 
@@ -27,7 +27,7 @@ describe.each([false, true])('overwriting: %s', (overwrite) => {
     const area = lib.createArea({ slots: 2 });
     const policy = overwrite ? 'overwrite' : 'drop-newest';
     const ours = new lib.Ring('r', { capacity: CAPACITY, policy, area });
-    const theirs = rings.ring('r', { capacity: CAPACITY, overwrite }, open(valueOf(area)));
+    const theirs = rings.ring('r', { capacity: CAPACITY, overwrite }, open(memoryOf(area)));
     const random = randomFrom(97);
     const sizes: number[] = [];
     let [delivered, last] = [0, -1];
@@ -86,11 +86,11 @@ describe.each([false, true])('overwriting: %s', (overwrite) => {
     ['independent', 'library'],
   ] as const)('the %s writes, the %s drains meanwhile: whole, once, in order', async (writer, drainer) => {
     const area = lib.createArea({ slots: 2 });
-    const theirs = rings.ring('r', { capacity: CAPACITY, writes: false }, open(valueOf(area)));
+    const theirs = rings.ring('r', { capacity: CAPACITY, writes: false }, open(memoryOf(area)));
     const reader = lib.Ring.reader('r', { capacity: CAPACITY, area });
     const actor = await Actor.start();
     let [done, count, last] = [false, 0, -1];
-    const writing = write(actor, writer, valueOf(area), 30_000).finally(() => {
+    const writing = write(actor, writer, memoryOf(area), 30_000).finally(() => {
       done = true;
     });
     for (let ended = false; ; ) {
@@ -120,7 +120,7 @@ describe.each([false, true])('overwriting: %s', (overwrite) => {
     const second = USERS.find((user) => user !== first) as User;
     for (const user of [first, second]) {
       const actor = await Actor.start();
-      expect(await write(actor, user, valueOf(area), 2)).toBe(true);
+      expect(await write(actor, user, memoryOf(area), 2)).toBe(true);
       await kill(actor);
     }
     const reader = lib.Ring.reader('r', { capacity: CAPACITY, area });
@@ -130,15 +130,15 @@ describe.each([false, true])('overwriting: %s', (overwrite) => {
       [2, 2],
       [2, 3],
     ]);
-    expect(rings.ring('r', { capacity: CAPACITY, writes: false }, open(valueOf(area))).take().length).toBe(4);
+    expect(rings.ring('r', { capacity: CAPACITY, writes: false }, open(memoryOf(area))).take().length).toBe(4);
   });
 });
 
 test('each refuses a ring that the other made of another size', () => {
   const area = lib.createArea({ slots: 1 });
   lib.Ring.reader('ours', { capacity: 64, area });
-  rings.ring('theirs', { capacity: 64, writes: false }, open(valueOf(area)));
+  rings.ring('theirs', { capacity: 64, writes: false }, open(memoryOf(area)));
   const refused = expect.objectContaining({ code: 'COEXIST_EKIND' });
-  expect(() => rings.ring('ours', { capacity: 128, writes: false }, open(valueOf(area)))).toThrow(refused);
+  expect(() => rings.ring('ours', { capacity: 128, writes: false }, open(memoryOf(area)))).toThrow(refused);
   expect(() => lib.Ring.reader('theirs', { capacity: 128, area })).toThrow(refused);
 });
