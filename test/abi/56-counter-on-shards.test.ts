@@ -10,7 +10,7 @@ import { contentAt, entryOf, objectOf, perCpuArea } from '../support/per-cpu.js'
 import { kill } from '../support/threads.js';
 
 describe.each(BACKENDS)('%s', (backend: Backend) => {
-  test('a u64 in each shard, by CPU; the sum is the counter', () => {
+  test('an i64 in each shard, by CPU; the sum is the counter', () => {
     const area = perCpuArea(backend, { cpus: 3 });
     const counter = on(backend, () => new PerCpuCounter('a counter', { area }));
     expect(objectOf(area, 'a counter')).toMatchObject({ kind: 11, version: 65537, size: 64 + 3 * 64 });
