@@ -47,7 +47,7 @@ export class PerCpuList {
     const shards = this.#shards;
     const { i32 } = shards.core.views;
     const next = node + this.#next;
-    checkRange(shards, 'node', next, 4);
+    checkRange(shards, 'node', node, this.#next + 4);
     onShard(shards, (shard) => {
       const head = contentOf(shards, shard);
       for (;;) {

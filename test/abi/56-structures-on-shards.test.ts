@@ -167,8 +167,10 @@ describe.each(BACKENDS)('%s', (backend: Backend) => {
         const list = made(area, 8);
         const before = bytes.snapshot();
         const [node] = nodesIn(area) as [number];
-        for (const wrong of [0, -8, 2, 64, node + 1, node + 2, 0.5, Number.NaN, area.buffer.byteLength, 2 ** 32]) {
-          failure('COEXIST_EINVAL', () => list.push(wrong));
+        // The next one's pointer would lie in the heap of the last, or the node itself.
+        const edges = [bytes.header('heap_offset') - 8, bytes.header('heap_offset') + 4096 - 8];
+        for (const wrong of [0, -8, 2, 64, ...edges, node + 1, 0.5, Number.NaN, area.buffer.byteLength, 2 ** 32]) {
+          expect(failure('COEXIST_EINVAL', () => list.push(wrong)).found).toBe(wrong);
         }
         expect(bytes.changed(before)).toEqual([]);
         for (const next of [-4, 2, 0.5, Number.NaN, 65536]) failure('COEXIST_EINVAL', () => made(area, next));
