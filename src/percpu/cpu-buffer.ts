@@ -54,7 +54,7 @@ export class PerCpuBuffer {
 
   /**
    * Puts an entry into the shard of this thread; false where that is full.
-   * @throws COEXIST_EUNREGISTERED, COEXIST_EUNSUPPORTED, COEXIST_EINVAL; nothing changed
+   * @throws COEXIST_EUNREGISTERED, COEXIST_ETIMEDOUT (a thread keeps the CPU's word), COEXIST_EINVAL; nothing changed
    */
   push(entry: number): boolean {
     if ((entry | 0) !== entry && entry >>> 0 !== entry) throw invalid('entry', entry, 'a 32-bit integer');
@@ -68,7 +68,7 @@ export class PerCpuBuffer {
 
   /**
    * Takes the entry that was put in last out of the shard of this thread, as an unsigned integer; undefined where it is empty.
-   * @throws COEXIST_EUNREGISTERED, COEXIST_EUNSUPPORTED; nothing changed
+   * @throws COEXIST_EUNREGISTERED, COEXIST_ETIMEDOUT (a thread keeps the CPU's word); nothing changed
    */
   pop(): number | undefined {
     const shards = this.#shards;

@@ -41,7 +41,7 @@ export class PerCpuList {
 
   /**
    * Puts a node, by its byte offset in the area, on the list of this thread's shard.
-   * @throws COEXIST_EUNREGISTERED, COEXIST_EINVAL; nothing changed
+   * @throws COEXIST_EUNREGISTERED, COEXIST_ETIMEDOUT, COEXIST_EINVAL; nothing changed
    */
   push(node: number): void {
     const shards = this.#shards;
@@ -62,7 +62,7 @@ export class PerCpuList {
 
   /**
    * Takes the node that was put there last off the list of this thread's shard; 0 where it is empty.
-   * @throws COEXIST_EUNREGISTERED, COEXIST_EUNSUPPORTED; nothing changed
+   * @throws COEXIST_EUNREGISTERED, COEXIST_ETIMEDOUT (a thread keeps the CPU's word); nothing changed
    */
   pop(): number {
     const shards = this.#shards;

@@ -35,7 +35,6 @@ export async function fenceAsync(options?: FenceOptions): Promise<void> {
 }
 
 function* waitOut(core: AreaCore, limits: Limits): Waiting<void> {
-  if (!core.has(SLOT.rseq_cs)) return;
   const self = identityIn(core.anchor);
   for (let slot = 0, end = core.highWater(); slot < end; slot++) yield* waitOutSlot(core, limits, slot, self);
 }

@@ -24,7 +24,7 @@ export const DONE = 0;
 export const COMPARE_FAILED = 1;
 /** The thread is not at this shard, or another was faster; nothing changed. Ask for the shard again, and try again. */
 export const ABORTED = -1;
-/** There is no such order, or the area's slots cannot announce sections; nothing changed, and trying again does not help. */
+/** There is no such order; nothing changed, and trying again does not help. */
 export const UNSUPPORTED = -2;
 /** The accessor was disposed of; nothing changed, and trying again does not help. */
 export const UNREGISTERED = -3;
@@ -101,7 +101,6 @@ export function section(
   checkRange(shards, 'v', v, 4);
   const status = admitted(shards, shard, order);
   if (status !== DONE) return status;
-  if (shards.section < 0) return UNSUPPORTED;
   let how = COMMIT_CAS;
   if (!shards.byCpu) how = order === 'release' ? COMMIT_RELEASE : COMMIT_PLAIN;
   const limit = op === OPERATIONS.load_cbne_memcpy_store ? length : shards.core.views.buffer.byteLength - 4;

@@ -14,6 +14,7 @@ import {
   POOL_ITEM_BYTES,
   POOL_ITEMS_SUFFIX,
 } from '../abi/pool.js';
+import type { AreaCore } from '../area/core.js';
 import { wasmAllowed } from '../area/create.js';
 import { lookup } from '../area/directory.js';
 import { ANCHOR_HIGH, ANCHOR_LOW } from '../area/thread-anchor.js';
@@ -21,7 +22,7 @@ import { dispose } from '../host/dispose.js';
 import { host } from '../host/host.js';
 import { enterKnowing, leave } from '../sync/inner-lock.js';
 import { groundOf, type Place } from '../sync/place.js';
-import { block } from '../sync/wait.js';
+import { block, Limits } from '../sync/wait.js';
 import { POOL_BUSY, POOL_CORRUPT, POOL_EMPTY, POOL_GONE, POOL_NOT_ALLOCATED } from '../wasm/outcomes.js';
 import { type PoolSteps, poolStepsOn } from '../wasm/pool.js';
 import {
@@ -36,7 +37,21 @@ import {
 import { type PoolOptions, settled } from './pool-options.js';
 import { itemWord, listFault, type PoolRows, poolWord, rebuild, stateOf, threadOf } from './pool-rows.js';
 import { checkShard, closeShards, contentOf, openShards, type Shards, settleWord, shardNow } from './shards.js';
-import { requireLive } from './structures.js';
+import { KEPT_MS, requireLive } from './structures.js';
+
+const stepsByCore = new WeakMap<AreaCore, PoolSteps>();
+
+// One per area and copy: a wasm instance belongs to one memory.
+function poolStepsFor(core: AreaCore): PoolSteps {
+  let steps = stepsByCore.get(core);
+  if (steps === undefined) {
+    const { anchor, views } = core;
+    const identity = { low: anchor[ANCHOR_LOW] as number, high: anchor[ANCHOR_HIGH] as number };
+    steps = poolStepsOn(views, wasmAllowed() ? views.memory : undefined, identity);
+    stepsByCore.set(core, steps);
+  }
+  return steps;
+}
 
 /**
  * A pool of items that lie in every shard at once. Constructing it registers this thread, disposing it unregisters.
@@ -73,14 +88,13 @@ export class Pool {
       const { core } = this.#shards;
       const size = POOL_BYTES + items * POOL_ITEM_BYTES;
       const { offset: at } = lookup(core, { name, kind: 'pool', version: 1, size, flags: 0 });
-      const { anchor, views } = core;
+      const { views } = core;
       this.#rows = { views, at, items };
       this.#place = { ground: groundOf(views.buffer, views.memory), at, label: `pool ${show(name)}`, holders: 0 };
       this.#settle('items', items);
       this.#settle('item_bytes', this.itemBytes);
       this.#settle('poison', this.#poison || NOT_POISONED);
-      const identity = { low: anchor[ANCHOR_LOW] as number, high: anchor[ANCHOR_HIGH] as number };
-      this.#steps = poolStepsOn(views, wasmAllowed() ? views.memory : undefined, identity);
+      this.#steps = poolStepsFor(core);
     } catch (error) {
       closeShards(this.#shards);
       throw error;
@@ -90,7 +104,7 @@ export class Pool {
   /**
    * Takes an item: zero in every shard, or a copy of `init` in each. Its byte offset in shard 0; `at()` gives that in another.
    * @throws COEXIST_ENOSPC, COEXIST_EBROKEN (it was written while it was free; robust), COEXIST_EGONE, COEXIST_EUNREGISTERED,
-   * COEXIST_EINVAL
+   * COEXIST_EINVAL, COEXIST_ETIMEDOUT (a thread keeps the pool's lock for 5 s)
    */
   alloc(init?: Uint8Array): number {
     requireLive(this.#shards);
@@ -115,7 +129,8 @@ export class Pool {
 
   /**
    * Gives an item back, in all shards. Any thread may.
-   * @throws COEXIST_EINVAL (no item, or not allocated: a double free), COEXIST_EGONE, COEXIST_EUNREGISTERED; nothing changed
+   * @throws COEXIST_EINVAL (no item, or not allocated: a double free), COEXIST_EGONE, COEXIST_EUNREGISTERED,
+   * COEXIST_ETIMEDOUT; nothing changed
    */
   free(item: number): void {
     requireLive(this.#shards);
@@ -217,9 +232,10 @@ export class Pool {
     settleWord(this.#shards.core, this.#rows.at + POOL[field].offset, value, `pool ${show(this.name)} has ${field}`);
   }
 
-  // Under the pool's lock; made whole first where its owner died, or was cut.
+  // Under the pool's lock; made whole first where its owner died, or was cut. COEXIST_ETIMEDOUT where a thread keeps it.
   #locked<T>(act: () => T): T {
-    const { token, inherited } = block(enterKnowing(this.#place, false), this.#rows.views.i32);
+    const limits = new Limits({ timeout: KEPT_MS }, false);
+    const { token, inherited } = block(enterKnowing(this.#place, false, limits), this.#rows.views.i32);
     if (inherited) rebuild(this.#rows);
     try {
       return act();

@@ -44,7 +44,7 @@ export interface Shards {
   readonly stride: number;
   /** Byte offset of the content of shard 0. */
   readonly first: number;
-  /** Byte offset of this thread's rseq_cs; -1 where slots here have none (clause 13). */
+  /** Byte offset of this thread's rseq_cs, which every slot has (clause 12). */
   readonly section: number;
   /** Where words of operations may lie: from the first byte, before the second. */
   readonly heap: number;
@@ -74,7 +74,6 @@ export function openShards(name: string, bytes: number, version: number, options
   // Now, not at the first operation: loading what reads the number is the one moment in which a termination harms the process.
   if (index === 'cpu') cpuSource();
   const { heapOffset, heapSize, blockOffset, blockStride, slotCapacity } = core.geometry;
-  const section = core.has(SLOT.rseq_cs) ? core.slotAt(registration.slot) + SLOT.rseq_cs.offset : -1;
   return {
     name,
     core,
@@ -86,7 +85,7 @@ export function openShards(name: string, bytes: number, version: number, options
     count,
     stride,
     first,
-    section,
+    section: core.slotAt(registration.slot) + SLOT.rseq_cs.offset,
     heap: heapOffset,
     heapEnd: heapOffset + heapSize,
     blocks: blockOffset,

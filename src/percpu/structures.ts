@@ -3,23 +3,29 @@
 
 import { CoexistError, show } from '../abi/errors.js';
 import type { STRUCTURES } from '../abi/percpu.js';
-import { ABORTED, type Status, UNREGISTERED, UNSUPPORTED } from './operations.js';
+import { Limits } from '../sync/wait.js';
+import { COMPARE_FAILED, DONE, type Status } from './operations.js';
 import { type Shards, shardNow } from './shards.js';
 
 export type StructureName = keyof typeof STRUCTURES;
 
+/** How long a structure waits for a thread that keeps its lock: one that lives is inside for a few steps only. */
+export const KEPT_MS = 5000;
+
 /**
  * Operates on the shard of this thread until the operation was not aborted; what it returned then.
- * @throws COEXIST_EUNREGISTERED, COEXIST_EUNSUPPORTED; nothing changed
+ * @throws COEXIST_EUNREGISTERED, COEXIST_ETIMEDOUT; nothing changed
  */
-export function onShard(shards: Shards, operate: (shard: number) => Status): Status {
+export function onShard(shards: Shards, operate: (shard: number) => Status): typeof DONE | typeof COMPARE_FAILED {
+  let limits: Limits | undefined;
   for (;;) {
     requireLive(shards);
     const status = operate(shardNow(shards));
+    if (status === DONE || status === COMPARE_FAILED) return status;
     // Aborted: another thread has committed since, or keeps the CPU's word; the operation has waited for that one already.
-    if (status === ABORTED) continue;
-    if (status === UNREGISTERED || status === UNSUPPORTED) throw unsupported(shards.name);
-    return status;
+    limits ??= new Limits({ timeout: KEPT_MS }, false);
+    const over = limits.over(show(shards.name));
+    if (over !== undefined) throw over;
   }
 }
 
@@ -31,16 +37,4 @@ export function requireLive(shards: Shards): void {
     expected: 'a live one',
     remedy: 'Construct a new one.',
   });
-}
-
-function unsupported(name: string): CoexistError {
-  return new CoexistError(
-    'COEXIST_EUNSUPPORTED',
-    `${show(name)} needs critical sections, which slots of this area cannot announce`,
-    {
-      found: 'slots without rseq_cs',
-      expected: 'feature_size 16 or more',
-      remedy: 'Let a newer copy of the library, or another implementation, create the area.',
-    },
-  );
 }
