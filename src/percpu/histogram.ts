@@ -5,12 +5,14 @@
 import { CoexistError, invalid, show } from '../abi/errors.js';
 import { BUCKET_BYTES, bucketOf, HISTOGRAM_PRECISION_MAX, LINES_WORDS, lowerBoundOf } from '../abi/histogram.js';
 import type { AreaCore } from '../area/core.js';
+import { wasmAllowed } from '../area/create.js';
 import { coreFor } from '../area/current.js';
 import { lookup } from '../area/directory.js';
 import { dispose } from '../host/dispose.js';
 import { host } from '../host/host.js';
 import type { Area } from '../thread/area.js';
 import { type Registration, register } from '../thread/registration.js';
+import { sumsOn } from '../wasm/sums.js';
 import { type HistogramSnapshot, snapshotIn } from './snapshot.js';
 
 const DEFAULT_BUCKETS = 128;
@@ -107,14 +109,14 @@ export class Histogram {
 
   /** What all threads that ever recorded, dead ones included, have recorded by now. */
   snapshot(): HistogramSnapshot {
-    const { transitions } = this.#core;
+    const sums = sumsOn(this.#core.views, wasmAllowed());
     const counts = new Float64Array(this.size);
     for (let first = 0; first < this.size; ) {
       // The range ends with a line (clause 34), so the last one may have words beyond the buckets.
       const several = first + LINES_WORDS <= this.size;
       const at = this.#offset + first * BUCKET_BYTES;
-      const sums = several ? transitions.sum_lines(at) : transitions.sum_line(at);
-      for (const sum of sums.slice(0, this.size - first)) counts[first++] = Number(sum);
+      const words = several ? sums.sum_lines(at) : sums.sum_line(at);
+      for (const sum of words.slice(0, this.size - first)) counts[first++] = Number(sum);
     }
     return snapshotIn(this.precision, counts);
   }

@@ -45,9 +45,6 @@ export interface Transitions {
   ): number;
   /** Clause 39: the 64-bit words at this offset of all blocks below high water, added up. */
   sum(offset: number): bigint;
-  /** Clause 58: the same of each of the 8 words of the 64-byte line at this offset, or of the 32 of four lines. */
-  sum_line(offset: number): readonly bigint[];
-  sum_lines(offset: number): readonly bigint[];
 }
 
 export const ENTRY_LOST = 0;

@@ -278,36 +278,4 @@
         (local.set $at (i32.add (local.get $at) (local.get $stride)))
         (local.set $left (i32.sub (local.get $left) (i32.const 1)))
         (br $next)))
-    (local.get $sum))
-
-  ;; ---- clause 58: the same of the eight words of a 64-byte line, each by itself, so that a line is fetched once
-  (func (export "sum_line") (param $offset i32) (result %line.types%)
-    (local $at i32) (local $stride i32) (local $left i32) %line.locals%
-    (local.set $at
-      (i32.add (local.get $offset) (i32.atomic.load offset=%header.block_offset% (i32.const 0))))
-    (local.set $stride (i32.atomic.load offset=%header.block_stride% (i32.const 0)))
-    (local.set $left (call $high_water))
-    (block $done
-      (loop $next
-        (br_if $done (i32.eqz (local.get $left)))
-        %line.add%
-        (local.set $at (i32.add (local.get $at) (local.get $stride)))
-        (local.set $left (i32.sub (local.get $left) (i32.const 1)))
-        (br $next)))
-    %line.sums%)
-
-  ;; and of four lines: blocks lie so far apart that each line is a miss, and neighbours are fetched together
-  (func (export "sum_lines") (param $offset i32) (result %lines.types%)
-    (local $at i32) (local $stride i32) (local $left i32) %lines.locals%
-    (local.set $at
-      (i32.add (local.get $offset) (i32.atomic.load offset=%header.block_offset% (i32.const 0))))
-    (local.set $stride (i32.atomic.load offset=%header.block_stride% (i32.const 0)))
-    (local.set $left (call $high_water))
-    (block $done
-      (loop $next
-        (br_if $done (i32.eqz (local.get $left)))
-        %lines.add%
-        (local.set $at (i32.add (local.get $at) (local.get $stride)))
-        (local.set $left (i32.sub (local.get $left) (i32.const 1)))
-        (br $next)))
-    %lines.sums%))
+    (local.get $sum)))

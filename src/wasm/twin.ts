@@ -5,7 +5,6 @@
 import { ENTRY, ENTRY_CREATING, ENTRY_FREE, ENTRY_READY, NAME_BYTES, RANGE_ALIGN } from '../abi/directory.js';
 import { endOf, word } from '../abi/field.js';
 import { HEADER } from '../abi/header.js';
-import { LINE_WORDS, LINES_WORDS } from '../abi/histogram.js';
 import { CPU_ID_UNINITIALIZED, REFCOUNT_MAX, SLOT } from '../abi/slot.js';
 import type { Views } from '../abi/views.js';
 import type { Transitions } from './transitions.js';
@@ -111,17 +110,6 @@ export function createTwin({ i32, u32, i64, u8 }: Views): Transitions {
     if (Atomics.compareExchange(i64, ownerIndex(at), owner, 0n) !== owner) return 0;
     lowerHint(i);
     return 1;
-  }
-
-  function sumWords(offset: number, words: number): bigint[] {
-    const end = highWater();
-    const stride = header('block_stride');
-    const sums = Array.from({ length: words }, () => 0n);
-    let at = header('block_offset') + offset;
-    for (let i = 0; i < end; i++, at += stride) {
-      for (let k = 0; k < words; k++) sums[k]! += Atomics.load(i64, (at >>> 3) + k);
-    }
-    return sums.map((sum) => BigInt.asIntN(64, sum));
   }
 
   return {
@@ -233,9 +221,5 @@ export function createTwin({ i32, u32, i64, u8 }: Views): Transitions {
       for (let i = 0; i < end; i++, at += stride) sum += Atomics.load(i64, at >>> 3);
       return BigInt.asIntN(64, sum);
     },
-
-    sum_line: (offset) => sumWords(offset, LINE_WORDS),
-
-    sum_lines: (offset) => sumWords(offset, LINES_WORDS),
   };
 }
