@@ -44,10 +44,11 @@ function thread({ me, random, ledger, apis }: ThreadContext): Work {
     ledger.setNumber(me, 'shown', value);
   }
 
-  /** Mostly one, sometimes what needs more than 32 bits. */
+  /** Mostly one; as often below 0 as above otherwise, so that sums stay what a number holds exactly. */
   function amount(): number {
     if (random.chance(0.7)) return 1;
-    return random.chance(0.9) ? random.below(1000) : 2 ** 31 + random.below(1000);
+    const n = random.chance(0.9) ? random.below(1000) : 2 ** 31 + random.below(1000);
+    return random.chance(0.5) ? n : -n;
   }
 
   function count(account: number, n: number, add: () => void): void {
