@@ -105,8 +105,14 @@ describe('a planted fault is seen', () => {
 
 describe('arguments', () => {
   const refusals: [string[], string][] = [
-    [[], 'no topic given; topics: register, mutex, rwlock, once, condvar, semaphore, barrier'],
-    [['registre'], 'unknown topic "registre"; topics: register, mutex, rwlock, once, condvar, semaphore, barrier'],
+    [
+      [],
+      'no topic given; topics: register, mutex, rwlock, once, condvar, semaphore, barrier, ring, counter, percpu, pool',
+    ],
+    [
+      ['registre'],
+      'unknown topic "registre"; topics: register, mutex, rwlock, once, condvar, semaphore, barrier, ring, counter, percpu, pool',
+    ],
     [['register', 'claim'], 'one topic at a time, but "claim" follows "register"'],
     [['register', '--threads', '0'], '--threads is "0", expected an integer from 1 to 1000'],
     [['register', '--threads', '2.5'], '--threads is "2.5", expected an integer from 1 to 1000'],
