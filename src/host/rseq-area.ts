@@ -48,6 +48,8 @@ export interface Ffi {
 /** Where a caller keeps the mapped area itself. Only for code of this library that reads it in the fewest instructions. */
 export interface Mapped {
   words?: Int32Array;
+  /** Set where there is no source at all. */
+  absent?: true;
 }
 
 /** Index of cpu_id among the words of a mapped area. */

@@ -18,15 +18,18 @@ export const mapped: Mapped = {};
 
 /** The CPU number; -1 where none is known, or the source has not been opened. hot: one plain load */
 export const liveCpu = (): number => {
-  const { words } = mapped;
-  if (words === undefined) return source === undefined ? -1 : source.cpu();
+  const { words, absent } = mapped;
+  if (words === undefined) return absent === true || source === undefined ? -1 : source.cpu();
   const cpu = words[CPU_ID_WORD] as number;
   return cpu >= 0 ? cpu : cpuSource().cpu();
 };
 
 /** Where the number comes from; opens it where that has not been done. */
 export function cpuSource(): CpuSource {
-  source ??= host.openCpu(mapped);
+  if (source === undefined) {
+    source = host.openCpu(mapped);
+    if (source.via === 'none') mapped.absent = true;
+  }
   return source;
 }
 
