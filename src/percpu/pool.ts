@@ -282,7 +282,8 @@ export class Pool {
   #differs(item: number, dirty: number): number {
     for (let shard = 0; shard < dirty; shard++) {
       const found = this.#steps.differs(item + shard * this.stride, this.itemBytes, this.#poison);
-      if (found >= 0) return found;
+      // What wasm gives is signed: beyond 2 GiB a byte offset comes back below 0, and only -1 is none.
+      if (found !== -1) return found >>> 0;
     }
     return -1;
   }

@@ -220,6 +220,22 @@ describe.each(BACKENDS)('%s', (backend: Backend) => {
       expect(bytesOf(area).changed(before)).toEqual([]);
     });
 
+    test('a write after free is found beyond 2 GiB, too', () => {
+      const blocks = index === 'slot' ? { slots: 33, blockBytes: 2 ** 26 } : { heapBytes: 2 ** 31 };
+      const area = perCpuArea(backend, blocks);
+      // By CPU, what comes before the pool in the heap takes as much.
+      if (index === 'cpu') bytesOf(area).setHeader('heap_used', 2 ** 31 - 2 ** 16);
+      const pool = on(backend, () => new Pool('a pool', { item: 8, items: 1, index, area, robust: true }));
+      if (index === 'slot') bytesOf(area).setHeader('slot_high_water', 33);
+      const item = pool.alloc();
+      pool.free(item);
+      const at = pool.at(item, pool.shards - 1);
+      expect(at).toBeGreaterThan(2 ** 31);
+      new Uint32Array(area.buffer)[at / 4] = 1;
+      expect(failure('COEXIST_EBROKEN', () => pool.check()).found).toMatchObject({ address: at, value: 1 });
+      expect(failure('COEXIST_EBROKEN', () => pool.alloc()).found).toMatchObject({ address: at, value: 1 });
+    });
+
     test('making it registers the thread, disposing of it ends that; items stay', () => {
       const { area, pool, bytes } = rig();
       const item = pool.alloc();
