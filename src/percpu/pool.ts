@@ -198,16 +198,21 @@ export class Pool {
     }
   }
 
-  /** Makes the free list from the states of the items. */
+  /**
+   * Makes the free list from the states of the items.
+   * @throws COEXIST_EUNREGISTERED, COEXIST_ETIMEDOUT
+   */
   repair(): void {
+    requireLive(this.#shards);
     this.#locked(() => rebuild(this.#rows));
   }
 
   /**
    * Checks the pool and ends it, for every thread.
-   * @throws COEXIST_EBUSY where items are allocated, COEXIST_EBROKEN, COEXIST_EGONE; nothing changed
+   * @throws COEXIST_EBUSY where items are allocated, COEXIST_EBROKEN, COEXIST_EGONE, COEXIST_EUNREGISTERED; nothing changed
    */
   destroy(): void {
+    requireLive(this.#shards);
     if (Atomics.load(this.#rows.views.u32, poolWord(this.#rows, 'destroyed')) !== 0) throw destroyed(this.name);
     this.check();
     const left = this.#locked(() => {

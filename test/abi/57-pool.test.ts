@@ -243,9 +243,9 @@ describe.each(BACKENDS)('%s', (backend: Backend) => {
       pool.dispose();
       pool[Symbol.dispose]();
       expect(bytesOf(area).slot(0, 'refcount')).toBe(1);
-      for (const use of [() => pool.alloc(), () => pool.free(item), () => pool.freeDead()]) {
-        failure('COEXIST_EUNREGISTERED', use);
-      }
+      const uses = [() => pool.alloc(), () => pool.free(item), () => pool.freeDead(), () => pool.repair()];
+      for (const use of [...uses, () => pool.destroy()]) failure('COEXIST_EUNREGISTERED', use);
+      expect(bytes.get('destroyed')).toBe(0);
       expect([pool.start(), bytes.states()]).toEqual([-1, [1, 0, 0]]);
       other.unregister();
     });
