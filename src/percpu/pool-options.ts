@@ -47,3 +47,14 @@ export function settled(name: unknown, options: PoolOptions): PoolSettings {
   if (stride !== expected) throw invalid('stride', stride, `${expected}, what it is with index ${show(index)}`);
   return { items, itemBytes, robust, poison: robust ? (poison | POISON_BIT) >>> 0 : 0 };
 }
+
+/**
+ * What an item is to begin with; before one is taken, which nobody would give back.
+ * @throws COEXIST_EINVAL
+ */
+export function requireBytes(init: unknown, most: number): void {
+  // Of any realm.
+  const bytes = ArrayBuffer.isView(init) && Object.prototype.toString.call(init) === '[object Uint8Array]';
+  if (!bytes) throw invalid('init', init, 'a Uint8Array');
+  if (init.byteLength > most) throw invalid('init', `${init.byteLength} bytes`, `at most ${most} bytes`);
+}

@@ -34,7 +34,7 @@ import {
   type PoolItem,
   writtenWhileFree,
 } from './pool-errors.js';
-import { type PoolOptions, settled } from './pool-options.js';
+import { type PoolOptions, requireBytes, settled } from './pool-options.js';
 import { itemWord, listFault, type PoolRows, poolWord, rebuild, stateOf, threadOf } from './pool-rows.js';
 import { checkShard, closeShards, contentOf, openShards, type Shards, settleWord, shardNow } from './shards.js';
 import { KEPT_MS, requireLive } from './structures.js';
@@ -108,9 +108,7 @@ export class Pool {
    */
   alloc(init?: Uint8Array): number {
     requireLive(this.#shards);
-    if (init !== undefined && init.length > this.itemBytes) {
-      throw invalid('init', `${init.length} bytes`, `at most ${this.itemBytes} bytes`);
-    }
+    if (init !== undefined) requireBytes(init, this.itemBytes);
     const at = this.#rows.at;
     let index = this.#steps.allocate(at, 0);
     if (index === POOL_BUSY) index = this.#locked(() => this.#steps.allocate(at, 1));

@@ -133,6 +133,9 @@ describe.each(BACKENDS)('%s', (backend: Backend) => {
         expect(everywhere((shard) => bytes.content(0, shard))).toEqual(Array(SHARDS).fill(Array(16).fill(255)));
         const before = bytesOf(area).snapshot();
         failure('COEXIST_EINVAL', () => pool.alloc(new Uint8Array(17)));
+        for (const init of [new BigUint64Array(1), new Float64Array(1), [1], 'ab', null, new ArrayBuffer(8)]) {
+          failure('COEXIST_EINVAL', () => pool.alloc(init as Uint8Array));
+        }
         expect(bytesOf(area).changed(before)).toEqual([]);
       });
     });
