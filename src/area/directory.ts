@@ -105,6 +105,10 @@ function create(core: AreaCore, at: number, was: bigint, request: EntryRequest, 
   if (used !== 0 && Atomics.load(core.views.u32, word(HEADER.header_feature_size)) < used + 4) {
     throw noSpace(request, 'this area was made without room for named objects');
   }
+  const where = kind.range === 'heap' ? 'the heap' : 'a block';
+  const room = `${request.size} bytes do not fit into what is left of the ${limit} bytes of ${where}`;
+  // Before the transition, which counts modulo 2^32.
+  if (used !== 0 && request.size > limit) throw noSpace(request, room);
   const words = new Int32Array(NAME_BYTES / 4);
   new Uint8Array(words.buffer).set(name);
   const outcome = core.transitions.create_entry(
@@ -124,8 +128,7 @@ function create(core: AreaCore, at: number, was: bigint, request: EntryRequest, 
     ...words,
   );
   if (outcome === ENTRY_LOST || outcome === ENTRY_DONE) return outcome === ENTRY_DONE;
-  const where = kind.range === 'heap' ? 'the heap' : 'a block';
-  throw noSpace(request, `${request.size} bytes do not fit into what is left of the ${limit} bytes of ${where}`);
+  throw noSpace(request, room);
 }
 
 /** Which header word says how much is taken, where the space begins, and how long it is; offsets in a block are relative. */

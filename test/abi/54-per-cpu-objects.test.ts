@@ -47,6 +47,16 @@ describe.each(BACKENDS)('%s', (backend: Backend) => {
       expect([perCpu.shards, wordsIn(area).get(at)]).toEqual([cpus, cpus]);
     });
 
+    test.each([2 ** 20 - 16, 2 ** 20 - 16 - 64, 2 ** 24])(
+      '%i bytes for each of 4096 CPUs are more than 32 bits can say, or nearly: COEXIST_ENOSPC, nothing made',
+      (bytes) => {
+        const area = perCpuArea(backend, { cpus: 4096 });
+        const before = bytesOf(area).snapshot();
+        failure('COEXIST_ENOSPC', () => on(backend, () => new PerCpu('words', { bytes, area })));
+        expect(bytesOf(area).changed(before)).toEqual([]);
+      },
+    );
+
     test('of two threads that look at once, the first decides for both', async () => {
       const area = perCpuArea(backend, { cpus: 0 });
       const at = objectOf(area, 'coexist.cpus').offset;
