@@ -42,9 +42,11 @@ export function createPercpuTwin({ i32, u32, i64, u8 }: Views, { low, high }: Ha
   function adding(how: number, limit: number, v: number, offset: number, count: number): number {
     const p = Atomics.load(u32, v >>> 2);
     if (COEXIST_INJECT) injection.at(4);
+    // An integer as wasm makes it of anything: a sum with NaN would be 0.
+    const at = (p + (offset | 0)) >>> 0;
     // The pointer itself, too: a sum may come back into the memory from the other end.
-    if (p === 0 || p > limit || !leads((p + offset) >>> 0, limit)) return RUN_FAULT;
-    const q = Atomics.load(u32, ((p + offset) >>> 0) >>> 2);
+    if (p === 0 || p > limit || !leads(at, limit)) return RUN_FAULT;
+    const q = Atomics.load(u32, at >>> 2);
     if (q === 0 || !leads(q, limit)) return RUN_FAULT;
     if (COEXIST_INJECT) injection.at(5);
     if (how === COMMIT_CAS) Atomics.add(i32, q >>> 2, count);
@@ -59,7 +61,7 @@ export function createPercpuTwin({ i32, u32, i64, u8 }: Views, { low, high }: Ha
     let result = RUN_DONE;
     if (op === OPERATIONS.load_cbeq_store_add_load_store) {
       if (seen === (a | 0)) return RUN_COMPARE_FAILED;
-      const next = (seen + b) >>> 0;
+      const next = (seen + value) >>> 0;
       if (seen === 0 || !leads(seen >>> 0, limit) || !leads(next, limit)) return RUN_FAULT;
       value = Atomics.load(i32, next >>> 2);
       result = seen >>> 2;

@@ -46,6 +46,20 @@ describe.each(BACKENDS)('%s', (backend: Backend) => {
       });
     });
 
+    test.each([undefined, Number.NaN, 0.5, 2 ** 32])('%s as an offset counts as 0, on either backend', (offset) => {
+      const { area, at, contextOf, content } = opened(index);
+      const { perCpu, shard } = contextOf();
+      const words = wordsIn(area);
+      words.set(at(0), at(1), at(2), 7);
+      const given = [0];
+      const wrong = offset as number;
+      expect(ops.load_cbeq_store_add_load_store(perCpu, at(0), 0, wrong, given, shard)).toBe(ops.DONE);
+      expect([given, content().slice(0, 3)]).toEqual([[at(1)], [at(2), at(2), 7]]);
+      words.set(at(0), at(1));
+      expect(ops.load_add_load_load_add_store(perCpu, at(0), wrong, 5, shard)).toBe(ops.DONE);
+      expect(content().slice(0, 3)).toEqual([at(1), at(2), 12]);
+    });
+
     test.each(did.map((row) => [row.op, row.what, row] as const))(
       'operation %i, %s, at a shard the thread is not at: ABORTED, nothing changed',
       (_, __, row) => {
