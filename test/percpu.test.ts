@@ -226,6 +226,7 @@ describe('refusals: nothing is created, nobody registered', () => {
     ['more than a block', { type: 'u8', length: 4097 }],
     ['a fresh one of a whole block', { type: 'u8', length: 4089, fresh: true }],
     ['a negative version', { version: -1 }],
+    ['a version that the contract gives out', { version: 65536 }],
     ['a version of 33 bits', { version: 2 ** 32 }],
   ];
   test.each(wrong)('EINVAL: %s', (_, options) => {

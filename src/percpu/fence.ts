@@ -8,6 +8,7 @@ import { identityIn } from '../area/thread-anchor.js';
 import { host } from '../host/host.js';
 import { block, Limits, SLICE_MS, suspend, type Waiting, type WaitOptions } from '../sync/wait.js';
 import type { Area } from '../thread/area.js';
+import { fullFence } from './full-fence.js';
 
 export interface FenceOptions extends WaitOptions {
   readonly area?: Area | undefined;
@@ -35,6 +36,8 @@ export async function fenceAsync(options?: FenceOptions): Promise<void> {
 }
 
 function* waitOut(core: AreaCore, limits: Limits): Waiting<void> {
+  // What was stored before, by ordinary stores too, is to be seen by every section that the looks below miss.
+  fullFence();
   const self = identityIn(core.anchor);
   for (let slot = 0, end = core.highWater(); slot < end; slot++) yield* waitOutSlot(core, limits, slot, self);
 }

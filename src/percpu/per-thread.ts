@@ -39,11 +39,14 @@ const ARRAYS = {
   f64: Float64Array,
 } as const;
 
+/** Those above are given out by the contract (clause 56). */
+const MOST_VERSION = 0xffff;
+
 export interface PerThreadOptions<T extends ElementType> {
   readonly type: T;
   /** Elements in each thread's block. */
   readonly length: number;
-  /** Version of the content's layout, 0 to 4294967295; another one under the same name is COEXIST_EKIND. Default 1. */
+  /** Version of the content's layout, 0 to 65535; another one under the same name is COEXIST_EKIND. Default 1. */
   readonly version?: number | undefined;
   /** Start at zero in every thread that takes a slot over; otherwise the last owner's content goes on. Default false. */
   readonly fresh?: boolean | undefined;
@@ -88,8 +91,8 @@ export class PerThread<T extends ElementType> {
     const most = (core.geometry.blockStride - head) / array.BYTES_PER_ELEMENT;
     if (!Number.isInteger(length) || length < 1 || length > most)
       throw invalid('length', length, `an integer from 1 to ${most}`);
-    if (!Number.isInteger(version) || version < 0 || version > 0xffffffff)
-      throw invalid('version', version, 'a 32-bit unsigned integer');
+    if (!Number.isInteger(version) || version < 0 || version > MOST_VERSION)
+      throw invalid('version', version, `an integer from 0 to ${MOST_VERSION}`);
 
     this.#core = core;
     this.#entry = lookup(core, {

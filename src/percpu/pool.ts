@@ -91,9 +91,10 @@ export class Pool {
       const { views } = core;
       this.#rows = { views, at, items };
       this.#place = { ground: groundOf(views.buffer, views.memory), at, label: `pool ${show(name)}`, holders: 0 };
-      this.#settle('items', items);
-      this.#settle('item_bytes', this.itemBytes);
-      this.#settle('poison', this.#poison || NOT_POISONED);
+      const constants = { items, item_bytes: itemBytes, poison: poison || NOT_POISONED };
+      for (const [field, value] of Object.entries(constants) as [keyof typeof constants, number][]) {
+        settleWord(core, at + POOL[field].offset, value, `pool ${show(name)} has ${field}`);
+      }
       this.#steps = poolStepsFor(core);
     } catch (error) {
       closeShards(this.#shards);
@@ -231,10 +232,6 @@ export class Pool {
     this.dispose();
   }
 
-  #settle(field: keyof typeof POOL, value: number): void {
-    settleWord(this.#shards.core, this.#rows.at + POOL[field].offset, value, `pool ${show(this.name)} has ${field}`);
-  }
-
   // Under the pool's lock; made whole first where its owner died, or was cut. COEXIST_ETIMEDOUT where a thread keeps it.
   #locked<T>(act: () => T): T {
     const limits = new Limits({ timeout: KEPT_MS }, false);
@@ -267,7 +264,7 @@ export class Pool {
     return true;
   }
 
-  // What the item may have been written in: all shards by CPU, those of the slots that were ever claimed otherwise.
+  // What it may have been written in: all shards by CPU, by slot those ever claimed.
   #soil(index: number): void {
     const { u32 } = this.#rows.views;
     const dirty = itemWord(this.#rows, index, 'dirty');

@@ -13,6 +13,7 @@ import { groundOf, type Place } from '../sync/place.js';
 import { block, Limits } from '../sync/wait.js';
 import type { Area } from '../thread/area.js';
 import { type RingSteps, ringStepsOn } from '../wasm/ring.js';
+import { fullFence } from './full-fence.js';
 import { copyRing, type RingCopy, type RingRecord, recordAt, walkRecords } from './ring-records.js';
 
 const RING_VERSION = 1;
@@ -145,9 +146,10 @@ export class RingReader {
   /** What has become of everything that was ever offered. Blocks for a drainer that is inside, 50 ms at most. */
   stats(): RingStats {
     const slots: RingSlotStats[] = [];
+    const limits = new Limits({ timeout: STATS_MS }, false);
     const sum = { attempted: 0n, delivered: 0n, dropped: 0n, pending: 0n };
     for (let slot = 0, end = this.#core.highWater(); slot < end; slot++) {
-      const row = this.#statsOf(slot);
+      const row = this.#statsOf(slot, limits);
       if (row.attempted === 0n) continue;
       for (const key of Object.keys(sum) as (keyof typeof sum)[]) sum[key] += row[key];
       slots.push(row);
@@ -228,6 +230,8 @@ export class RingReader {
       if (before === tail) break;
       if (!this.#possible(before, tail)) continue;
       const copy = this.#copy(slot, before, tail);
+      // The copy is made by ordinary loads, which a later load alone may overtake.
+      fullFence();
       const after = Atomics.load(i64, this.#index(slot, 'head'));
       if (after <= tail)
         return { copy, starts: walkRecords(copy, Number(after - before), Number.POSITIVE_INFINITY).starts };
@@ -235,9 +239,9 @@ export class RingReader {
     return { copy: undefined, starts: [] };
   }
 
-  #statsOf(slot: number): RingSlotStats {
+  #statsOf(slot: number, limits: Limits): RingSlotStats {
     const { i64 } = this.#core.views;
-    const token = this.#enter(slot, new Limits({ timeout: STATS_MS }, false));
+    const token = this.#enter(slot, limits);
     try {
       const delivered = BigInt.asUintN(64, Atomics.load(i64, this.#index(slot, 'delivered')));
       // Before the look, and of what that finds only the attempts counted here: its writer goes on meanwhile.

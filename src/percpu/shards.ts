@@ -173,7 +173,8 @@ function stepsOf(core: AreaCore): PercpuSteps {
   if (steps === undefined) {
     const { anchor, views } = core;
     const identity = { low: anchor[ANCHOR_LOW] as number, high: anchor[ANCHOR_HIGH] as number };
-    steps = percpuStepsOn(views, wasmAllowed() ? views.memory : undefined, identity);
+    const least = Math.min(core.geometry.heapOffset, core.geometry.blockOffset);
+    steps = percpuStepsOn(views, wasmAllowed() ? views.memory : undefined, identity, least);
     stepsByCore.set(core, steps);
   }
   return steps;

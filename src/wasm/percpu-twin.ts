@@ -18,7 +18,12 @@ import {
 } from './outcomes.js';
 import type { PercpuSteps } from './percpu.js';
 
-export function createPercpuTwin({ i32, u32, i64, u8 }: Views, { low, high }: Halves, from: number): PercpuSteps {
+export function createPercpuTwin(
+  { i32, u32, i64, u8 }: Views,
+  { low, high }: Halves,
+  from: number,
+  least: number,
+): PercpuSteps {
   const self = (BigInt(high) << 32n) | BigInt(low >>> 0);
   let section = BigInt.asIntN(64, BigInt(from) << 32n);
 
@@ -37,7 +42,8 @@ export function createPercpuTwin({ i32, u32, i64, u8 }: Views, { low, high }: Ha
     Atomics.notify(i32, (word + MUTEX.owner.offset + 4) >>> 2, 1);
   }
 
-  const leads = (pointer: number, limit: number): boolean => pointer <= limit && (pointer & 3) === 0;
+  const leads = (pointer: number, limit: number): boolean =>
+    pointer >= least && pointer <= limit && (pointer & 3) === 0;
 
   function adding(how: number, limit: number, v: number, offset: number, count: number): number {
     const p = Atomics.load(u32, v >>> 2);
@@ -47,7 +53,7 @@ export function createPercpuTwin({ i32, u32, i64, u8 }: Views, { low, high }: Ha
     // The pointer itself, too: a sum may come back into the memory from the other end.
     if (p === 0 || p > limit || !leads(at, limit)) return RUN_FAULT;
     const q = Atomics.load(u32, at >>> 2);
-    if (q === 0 || !leads(q, limit)) return RUN_FAULT;
+    if (!leads(q, limit)) return RUN_FAULT;
     if (COEXIST_INJECT) injection.at(5);
     if (how === COMMIT_CAS) Atomics.add(i32, q >>> 2, count);
     else Atomics.store(i32, q >>> 2, Atomics.load(i32, q >>> 2) + (count | 0));
@@ -62,7 +68,7 @@ export function createPercpuTwin({ i32, u32, i64, u8 }: Views, { low, high }: Ha
     if (op === OPERATIONS.load_cbeq_store_add_load_store) {
       if (seen === (a | 0)) return RUN_COMPARE_FAILED;
       const next = (seen + value) >>> 0;
-      if (seen === 0 || !leads(seen >>> 0, limit) || !leads(next, limit)) return RUN_FAULT;
+      if (seen === 0 || seen >>> 0 > limit || (seen & 3) !== 0 || !leads(next, limit)) return RUN_FAULT;
       value = Atomics.load(i32, next >>> 2);
       result = seen >>> 2;
     } else {

@@ -42,11 +42,16 @@ export interface PercpuSteps {
   ): number;
 }
 
-/** The operations on this memory, for the thread of this identity. */
-export function percpuStepsOn(views: Views, memory: SharedMemory | undefined, identity: Halves): PercpuSteps {
+/** The operations on this memory, for the thread of this identity; pointers lead to no byte below `least`. */
+export function percpuStepsOn(
+  views: Views,
+  memory: SharedMemory | undefined,
+  identity: Halves,
+  least: number,
+): PercpuSteps {
   // The sections of two copies in one thread must not be announced under one value, so that they count from different places.
   const from = (Math.floor(Math.random() * 2 ** 32) ^ (host.now() * 2 ** 20)) >>> 0;
-  const become = [identity.low, identity.high, from];
+  const become = [identity.low, identity.high, from, least];
   const inject = COEXIST_INJECT ? { inject: (point: number) => injection.at(point) } : undefined;
-  return boundSteps('percpu', base64, memory, become, () => createPercpuTwin(views, identity, from), inject);
+  return boundSteps('percpu', base64, memory, become, () => createPercpuTwin(views, identity, from, least), inject);
 }

@@ -7,7 +7,10 @@
 
   ;; the identity of the thread that this instance belongs to
   (global $self (mut i64) (i64.const 0))
-  (func (export "become") (param $low i32) (param $high i32) (param $from i32)
+  ;; the first byte that pointers may lead to: behind header, slots and directory
+  (global $least (mut i32) (i32.const 0))
+  (func (export "become") (param $low i32) (param $high i32) (param $from i32) (param $least i32)
+    (global.set $least (local.get $least))
     (global.set $section (i64.shl (i64.extend_i32_u (local.get $from)) (i64.const 32)))
     (global.set $self
       (i64.or
@@ -61,8 +64,9 @@
           ;; the pointer itself, too: a sum may come back into the memory from the other end
           (br_if $end (i32.or (i32.eqz (local.get $seen)) (i32.gt_u (local.get $seen) (local.get $limit))))
           (br_if $end (i32.or (i32.and (local.get $at) (i32.const 3)) (i32.gt_u (local.get $at) (local.get $limit))))
+          (br_if $end (i32.lt_u (local.get $at) (global.get $least)))
           (local.set $at (i32.atomic.load (local.get $at)))
-          (br_if $end (i32.or (i32.eqz (local.get $at)) (i32.gt_u (local.get $at) (local.get $limit))))
+          (br_if $end (i32.or (i32.lt_u (local.get $at) (global.get $least)) (i32.gt_u (local.get $at) (local.get $limit))))
           (br_if $end (i32.and (local.get $at) (i32.const 3)))
           (local.set $result (i32.const 0))
           %inject.5%
@@ -77,7 +81,7 @@
           (local.set $result (i32.const %run.fault%))
           (local.set $at (i32.add (local.get $seen) (local.get $b)))
           (br_if $end (i32.or (i32.eqz (local.get $seen)) (i32.gt_u (local.get $seen) (local.get $limit))))
-          (br_if $end (i32.gt_u (local.get $at) (local.get $limit)))
+          (br_if $end (i32.or (i32.lt_u (local.get $at) (global.get $least)) (i32.gt_u (local.get $at) (local.get $limit))))
           (br_if $end (i32.and (i32.or (local.get $at) (local.get $seen)) (i32.const 3)))
           (local.set $new (i32.atomic.load (local.get $at)))
           (local.set $result (i32.shr_u (local.get $seen) (i32.const 2))))

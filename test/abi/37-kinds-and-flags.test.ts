@@ -116,10 +116,10 @@ describe.each(BACKENDS)('%s', (backend) => {
   test('key: version and size are its user’s; stamped, the content starts 8 bytes into the range', () => {
     const area = smallArea(backend);
     const bytes = bytesOf(area);
-    const plain = new PerThread('plain', { type: 'u32', length: 3, version: 0xffffffff, area });
+    const plain = new PerThread('plain', { type: 'u32', length: 3, version: 0xffff, area });
     const stamped = new PerThread('stamped', { type: 'u32', length: 3, version: 0, fresh: true, area });
     expect([shape(bytes, 0), shape(bytes, 1)]).toEqual([
-      [KINDS.key.number, 0xffffffff, 12, 0, 0],
+      [KINDS.key.number, 0xffff, 12, 0, 0],
       [KINDS.key.number, 0, 12 + STAMP_BYTES, 64, FLAG_STAMPED],
     ]);
     expect([plain.base * 4, stamped.base * 4]).toEqual([bytes.blockAt(0), bytes.blockAt(0) + 64 + STAMP_BYTES]);
