@@ -4,7 +4,7 @@
 import { createRequire } from 'node:module';
 import { attach, doctor, register } from 'coexist';
 import { interleave, row, type Topic } from './kit.js';
-import { plainReads, SPARE } from './register.js';
+import { cpuIdReads, plainReads, SPARE } from './register.js';
 
 const READS = 2_000_000;
 const CALLS = 100_000;
@@ -24,14 +24,7 @@ async function mapped() {
   const schedGetCpu = koffi.load(null).func('int sched_getcpu()');
   const times = await interleave({
     plain: { ops: READS, loop: plainReads(new Int32Array(attach().buffer), SPARE) },
-    own: {
-      ops: READS,
-      loop: (times) => {
-        let sum = 0;
-        for (let k = 0; k < times; k++) sum = (sum + registration.cpuId()) | 0;
-        return sum;
-      },
-    },
+    own: { ops: READS, loop: cpuIdReads(registration) },
     ffi: {
       ops: CALLS,
       loop: (times) => {

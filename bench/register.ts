@@ -25,6 +25,15 @@ export function plainReads(view: Int32Array, index: number): (times: number) => 
   };
 }
 
+/** What is measured against it. */
+export const cpuIdReads =
+  (registration: Registration) =>
+  (times: number): number => {
+    let sum = 0;
+    for (let k = 0; k < times; k++) sum = (sum + registration.cpuId()) | 0;
+    return sum;
+  };
+
 /** The baseline of counting: up and down, one JS atomic each. */
 function atomicPairs(view: Int32Array, index: number): (times: number) => number {
   return (times) => {
@@ -46,14 +55,7 @@ async function cpuId() {
   const registration = registerThread();
   const times = await interleave({
     plain: { ops: READS, loop: plainReads(new Int32Array(attach().buffer), SPARE) },
-    own: {
-      ops: READS,
-      loop: (times) => {
-        let sum = 0;
-        for (let k = 0; k < times; k++) sum = (sum + registration.cpuId()) | 0;
-        return sum;
-      },
-    },
+    own: { ops: READS, loop: cpuIdReads(registration) },
   });
   return [row('registration.cpuId() without FFI against a plain typed-array load', times.own, times.plain, READ_BAR)];
 }

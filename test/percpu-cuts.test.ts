@@ -6,7 +6,8 @@ import { Worker } from 'node:worker_threads';
 import type { AreaValue } from 'coexist/abi';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type * as core from '../src/core.js';
-import type { StepperData, StepRequest, StepResult } from '../workers/percpu-stepper.js';
+import type { CutResult } from '../workers/cutting.js';
+import type { StepperData, StepRequest } from '../workers/percpu-stepper.js';
 import { PLAYS, type Play } from '../workers/percpu-steps.js';
 import { until } from './support/actor.js';
 import { BACKENDS, memoryOf, on } from './support/backends.js';
@@ -40,11 +41,11 @@ afterAll(async () => {
   await worker.terminate();
 });
 
-function perform(request: StepRequest): Promise<StepResult> {
+function perform(request: StepRequest): Promise<CutResult> {
   worker.postMessage(request);
   return Promise.race([
     broken,
-    new Promise<StepResult>((resolve) => {
+    new Promise<CutResult>((resolve) => {
       worker.once('message', resolve);
     }),
   ]);
@@ -56,7 +57,7 @@ const memoryFor = ({ operation, backend }: Cut): AreaValue =>
   memoryOf(perCpuArea(backend, { cpus: (PLAYS[operation] as Play).cpus ?? 1 }));
 
 /** Cuts the operation there, on an area of its own; with more time where a busy machine was too slow to get there. */
-async function cut(request: Cut): Promise<{ memory: AreaValue; result: StepResult }> {
+async function cut(request: Cut): Promise<{ memory: AreaValue; result: CutResult }> {
   for (const timeout of TIMEOUTS) {
     const memory = memoryFor(request);
     const result = await perform({ ...request, memory, timeout });

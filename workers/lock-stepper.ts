@@ -2,42 +2,20 @@
 // twin. Each request has a memory of its own, so one thread leaves behind every state that a cut can leave; when it is
 // terminated in the end, they are the states that a death at that step leaves. Others are played by hand, at the sleeps.
 
-import vm from 'node:vm';
 import { parentPort, workerData } from 'node:worker_threads';
 import type * as core from '../src/core.js';
+import { at, type CutResult, ownIdentity, runCut, steppingAtomics } from './cutting.js';
 import type { Stage } from './lock-goes-on.js';
 import { LAYOUT, PERMITS } from './lock-plan.js';
-import { type Operation, PLAYS, type Run, type StepRequest, type StepResult } from './lock-steps.js';
+import { type Operation, PLAYS, type Run, type StepRequest } from './lock-steps.js';
 
 const { copy, dead } = workerData as { copy: string; dead: bigint };
 const real = globalThis.Atomics;
 
-let armed = false;
-let reached = false;
-let count = 0;
-let request: StepRequest;
 let onSleep: (() => void) | undefined;
 let time = 0;
 
-function at(position: 'before' | 'after'): void {
-  if (!armed) return;
-  if (position === 'before') count++;
-  if (count !== request.step || position !== request.position) return;
-  armed = false;
-  reached = true;
-  for (;;); // until the vm times out
-}
-
-const stepping: Record<string, unknown> = {};
-for (const [name, { value: inner }] of Object.entries(Object.getOwnPropertyDescriptors(real))) {
-  if (typeof inner !== 'function') continue;
-  stepping[name] = (...args: unknown[]) => {
-    at('before');
-    const result = inner(...args);
-    at('after');
-    return result;
-  };
-}
+const stepping = steppingAtomics();
 // A sleep: whoever the thread waits for does its part, or time passes.
 stepping['wait'] = (_array: Int32Array, _index: number, _value: number, ms: number): string => {
   at('before');
@@ -75,34 +53,16 @@ function stageOf({ memory, other, operation }: StepRequest): Stage {
   };
 }
 
-async function perform(next: StepRequest): Promise<StepResult> {
-  request = next;
-  const stage = stageOf(request);
+async function perform(request: StepRequest): Promise<CutResult> {
   const play = PLAYS[request.operation as Operation];
-  const run: Run = await play(stage);
+  const run: Run = await play(stageOf(request));
   onSleep = run.asleep;
-  count = 0;
-  reached = false;
-  armed = true;
-  (globalThis as { run?: () => void }).run = run.run;
-  let cut = false;
-  let error = '';
-  try {
-    new vm.Script('run()').runInThisContext(request.step === 0 ? {} : { timeout: request.timeout });
-  } catch (thrown) {
-    const { code } = thrown as NodeJS.ErrnoException;
-    cut = code === 'ERR_SCRIPT_EXECUTION_TIMEOUT';
-    if (!cut) error = String(code);
-  }
-  armed = false;
+  const { steps, stopped, thrown } = runCut(run.run, request);
   onSleep = undefined;
-  const stopped = cut && reached;
-  const anchor = (process.getBuiltinModule('node:worker_threads') as unknown as Record<symbol, Int32Array>)[
-    Symbol.for(lib.THREAD_KEY)
-  ] as Int32Array;
-  const self = (BigInt(anchor[3] as number) << 32n) | BigInt((anchor[2] as number) >>> 0);
+  const self = ownIdentity(lib.THREAD_KEY);
   const wrong = stopped && request.goOn ? run.goOn(self) : [];
-  return { steps: count, stopped, error, self, wrong };
+  const error = thrown === undefined ? '' : String((thrown as NodeJS.ErrnoException).code);
+  return { steps, stopped, error, self, wrong };
 }
 
 const port = parentPort;

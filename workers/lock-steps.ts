@@ -2,6 +2,7 @@
 // was cut must still be able to do. Others are played by hand, in the words of docs/ABI.md.
 
 import type * as core from '../src/core.js';
+import type { CutRequest } from './cutting.js';
 import {
   barrierGoesOn,
   condvarGoesOn,
@@ -17,29 +18,10 @@ const W = 1n << 62n;
 const ROW = 64; // the first row of holders
 const { mutex: M, condvar: C, once: O, rwlock: R, semaphore: S, barrier: B } = LAYOUT;
 
-export interface StepRequest {
-  readonly operation: string;
+export interface StepRequest extends CutRequest {
   readonly memory: SharedArrayBuffer;
   /** Identity of a thread that lives, which the others are. */
   readonly other: bigint;
-  /** Which atomic operation, from 1; 0 stops nowhere and counts. */
-  readonly step: number;
-  readonly position: 'before' | 'after';
-  /** The vm's timeout, in ms. */
-  readonly timeout: number;
-  /** Whether the thread goes on with the lock, and looks whether all is well. */
-  readonly goOn: boolean;
-}
-
-export interface StepResult {
-  readonly steps: number;
-  /** Whether the vm timed out where it should. */
-  readonly stopped: boolean;
-  /** Code of what the operation threw by itself. */
-  readonly error: string;
-  readonly self: bigint;
-  /** What the thread could not do after the cut. */
-  readonly wrong: readonly string[];
 }
 
 export interface Run {

@@ -6,8 +6,9 @@ import { Worker } from 'node:worker_threads';
 import { BARRIER, CONDVAR, HOLDER, HOLDERS_OFFSET, IDENTITY_MASK, NOT_RECOVERABLE, ONCE_DONE } from 'coexist/abi';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type * as core from '../../src/core.js';
+import type { CutResult } from '../../workers/cutting.js';
 import { LAYOUT, PERMITS } from '../../workers/lock-plan.js';
-import { type Operation, PLAYS, type StepRequest, type StepResult } from '../../workers/lock-steps.js';
+import { type Operation, PLAYS, type StepRequest } from '../../workers/lock-steps.js';
 import { until } from '../support/actor.js';
 import { copyUrl } from '../support/copies.js';
 import { wordsOf } from '../support/lock-waits.js';
@@ -45,11 +46,11 @@ afterAll(async () => {
 
 const newMemory = (): SharedArrayBuffer => new SharedArrayBuffer(BYTES);
 
-function perform(request: Omit<StepRequest, 'other' | 'timeout'>, timeout: number): Promise<StepResult> {
+function perform(request: Omit<StepRequest, 'other' | 'timeout'>, timeout: number): Promise<CutResult> {
   worker.postMessage({ ...request, other: own, timeout });
   return Promise.race([
     broken,
-    new Promise<StepResult>((resolve) => {
+    new Promise<CutResult>((resolve) => {
       worker.once('message', resolve);
     }),
   ]);
