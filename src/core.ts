@@ -1,5 +1,6 @@
 // Everything the entries re-export, bundled into one file.
 
+export * from './abi/call.js';
 export * from './abi/directory.js';
 export { type CoexistCode, CoexistError, invalid } from './abi/errors.js';
 export { endOf, type Field, type FieldType, word } from './abi/field.js';
@@ -8,6 +9,7 @@ export * from './abi/histogram.js';
 export * from './abi/percpu.js';
 export * from './abi/pool.js';
 export * from './abi/ring.js';
+export * from './abi/singleton.js';
 export * from './abi/slot.js';
 export * from './abi/sync.js';
 export { type AreaValue, checkArea, type Geometry, type SharedMemory, type Views, viewsOf } from './abi/views.js';

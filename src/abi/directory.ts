@@ -44,6 +44,9 @@ export const KINDS = {
   histogram: { number: 13, range: 'block' },
   gauge: { number: 14, range: 'block' },
   ring: { number: 15, range: 'block' },
+  channel: { number: 16, range: 'heap' },
+  singleton: { number: 17, range: 'heap' },
+  type: { number: 18, range: 'heap' },
 } as const;
 
 export type Range = 'none' | 'block' | 'heap';

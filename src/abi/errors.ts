@@ -19,7 +19,9 @@ export type CoexistCode =
   | 'COEXIST_ENOTRECOVERABLE'
   | 'COEXIST_EPOISONED'
   | 'COEXIST_EBROKEN'
+  | 'COEXIST_EEXIST'
   | 'COEXIST_EGONE'
+  | 'COEXIST_EREFUSED'
   | 'COEXIST_EUNSUPPORTED';
 
 export interface CoexistErrorDetails {

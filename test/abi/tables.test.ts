@@ -6,8 +6,16 @@ import {
   ABI_MAJOR,
   AREA_KEY,
   BARRIER,
+  CAUSE_BYTES,
+  CELL,
+  CELL_DATA_OFFSET,
+  CHANNEL,
+  CHANNEL_CELLS_OFFSET,
+  CHANNEL_NAMES_BYTES,
+  CHANNEL_NAMES_OFFSET,
   CONDVAR,
   CONDVAR_BYTES,
+  ENCODINGS,
   ENTRY,
   ENTRY_BYTES,
   endOf,
@@ -39,6 +47,7 @@ import {
   RING_BYTES,
   RWLOCK,
   SEMAPHORE,
+  SINGLETON,
   SLOT,
   SLOT_STRIDE,
   STRUCTURES,
@@ -91,6 +100,17 @@ const structs: readonly [string, Readonly<Record<string, Field>>, number, readon
     ],
   ],
   ['record', RECORD, RECORD_BYTES, []],
+  [
+    'channel',
+    CHANNEL,
+    CHANNEL_NAMES_OFFSET,
+    [
+      [40, 64],
+      [68, 128],
+    ],
+  ],
+  ['cell', CELL, CELL_DATA_OFFSET, []],
+  ['singleton', SINGLETON, HOLDERS_OFFSET, [[48, 64]]],
 ];
 
 describe.each(structs)('table %s', (name, fields, bytes, gaps) => {
@@ -129,11 +149,13 @@ test('table kinds is what coexist/abi exports', () => {
   expect(Object.entries(KINDS).map(([name, kind]) => ({ name, ...kind }))).toEqual(onPage);
 });
 
-test('operations and structures have the numbers of the page', () => {
+test('operations, structures and encodings have the numbers of the page', () => {
   const operations = table('operations').map((row) => [row['name'], Number(row['number'])]);
   expect(Object.entries(OPERATIONS)).toEqual(operations);
   const structures = table('structures').map((row) => [row['structure'], Number(row['version'])]);
   expect(Object.entries(STRUCTURES)).toEqual(structures);
+  const encodings = table('encodings').map((row) => [row['name'], Number(row['encoding'])]);
+  expect(Object.entries(ENCODINGS)).toEqual(encodings);
 });
 
 test('the values named in the tables are the constants of coexist/abi', () => {
@@ -154,6 +176,10 @@ test('the values named in the tables are the constants of coexist/abi', () => {
   expect(meaning('header', 'header_feature_size')).toMatch(new RegExp(`^${HEADER_FEATURE_SIZE};`));
   expect(meaning('record', 'length')).toContain(`0x${RECORD_PAD.toString(16).toUpperCase()}:`);
   expect(page).toContain(`capacity bytes follow at offset ${RING_BYTES},`);
+  expect(page).toContain(`At offset ${CHANNEL_NAMES_OFFSET}, names_length bytes, ${CHANNEL_NAMES_BYTES} at most:`);
+  expect(page).toContain(`Cell k lies ${CHANNEL_CELLS_OFFSET} + k * cell_bytes behind`);
+  expect(page).toContain(`The part's bytes follow at offset ${CELL_DATA_OFFSET},`);
+  expect(page).toContain(`cause lies behind the rows: UTF-8, ${CAUSE_BYTES} bytes at most.`);
   expect(HEADER_FEATURE_SIZE).toBe(endOf(HEADER.slot_hint));
   expect(FEATURE_SIZE).toBe(endOf(SLOT.reserved));
   expect(page).toContain(`\`${AREA_KEY}\``);
@@ -162,7 +188,7 @@ test('the values named in the tables are the constants of coexist/abi', () => {
 
 test('every clause has its test files, every test file a clause', () => {
   const clauses = [...page.matchAll(/^### (\d+)\. /gm)].map(([, number]) => Number(number));
-  expect(clauses).toEqual(Array.from({ length: 60 }, (_, k) => k + 1));
+  expect(clauses).toEqual(Array.from({ length: 69 }, (_, k) => k + 1));
   const files = readdirSync(new URL('.', import.meta.url)).filter((file) => file !== 'tables.test.ts');
   const numbers = files.map((file) => /^(\d\d)-[a-z0-9-]+\.test\.ts$/.exec(file)?.[1] ?? file);
   expect([...new Set(numbers)].sort()).toEqual(clauses.map((number) => String(number).padStart(2, '0')));
