@@ -42,7 +42,7 @@ await buildCore('build/inject/core.js', { inject: true });
 await buildCore('build/inject-compare-twice/core.js', { inject: true, compareTwice: true });
 await esbuild.build({
   ...common,
-  entryPoints: ['index', 'abi', 'sync', 'percpu', 'preload'].map((name) => `src/${name}.ts`),
+  entryPoints: ['index', 'abi', 'sync', 'percpu', 'call', 'singleton', 'preload'].map((name) => `src/${name}.ts`),
   outdir: 'dist',
 });
 await esbuild.build({
@@ -208,8 +208,14 @@ async function watPlaceholders() {
   const { outputFiles } = await esbuild.build({
     ...common,
     stdin: {
-      contents:
-        "export * from './src/abi/header.js'; export * from './src/abi/slot.js'; export * from './src/abi/directory.js'; export * from './src/abi/histogram.js'; export * from './src/abi/sync.js'; export * from './src/abi/percpu.js'; export * from './src/abi/pool.js'; export * from './src/abi/ring.js'; export * from './src/wasm/outcomes.js';",
+      contents: [
+        ...['header', 'slot', 'directory', 'histogram', 'sync', 'percpu', 'pool', 'ring', 'call', 'singleton'].map(
+          (name) => `./src/abi/${name}.js`,
+        ),
+        './src/wasm/outcomes.js',
+      ]
+        .map((path) => `export * from '${path}';`)
+        .join(' '),
       resolveDir: root,
     },
     bundle: true,
@@ -274,6 +280,9 @@ async function watPlaceholders() {
     item: abi.POOL_ITEM,
     ring: abi.RING,
     record: abi.RECORD,
+    channel: abi.CHANNEL,
+    cell: abi.CELL,
+    singleton: abi.SINGLETON,
   };
   for (const [table, fields] of Object.entries(tables)) {
     for (const [name, { offset, size }] of Object.entries(fields)) {

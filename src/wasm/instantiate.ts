@@ -4,7 +4,7 @@
 import type { SharedMemory } from '../abi/views.js';
 
 /** The sources in this folder, by name. */
-export type ModuleName = 'transitions' | 'sync' | 'percpu' | 'pool' | 'ring' | 'sums';
+export type ModuleName = 'transitions' | 'sync' | 'percpu' | 'pool' | 'ring' | 'sums' | 'call' | 'singleton';
 
 export interface Assembler {
   /** Exports of the module on this memory, with what else it imports. Throws where the realm refuses to compile. */
