@@ -5,7 +5,8 @@
 //   EMPTY g         nobody                        acquire by X: CONSTRUCTING g
 //   CONSTRUCTING g  X runs the constructor        done: LIVE g; threw: FAILED g; X dead: by Y: CONSTRUCTING g + 1
 //   LIVE g          holders of references         last one let go: DYING g; hosted, creator dead: EMPTY g + 1
-//   DYING g         nobody; actor will finalize   actor: FINALIZING g; actor dead: memory: Y is the actor; hosted: EMPTY g + 1
+//   DYING g         nobody                        memory: who made it so, under the same lock: FINALIZING g; hosted: the same by
+//                                                 the actor, and if that is dead: EMPTY g + 1
 //   FINALIZING g    actor runs the finalizer      ended, or actor dead: EMPTY g + 1
 //   FAILED g        nobody                        explicit retry: CONSTRUCTING g + 1
 //
