@@ -12,7 +12,7 @@
 //   caller    state           how it is left
 //   0         free            claim by Y: CAS to Y
 //   X         X's call        X ends: store 0; X gives up while TAKEN: CAS to -n; X dead: claim by Y: CAS to Y
-//   -n        given up        server leaves TAKEN, or X finds it left: CAS to 0; its epoch is over: claim by Y: CAS to Y
+//   -n        given up        server leaves TAKEN, or X finds it left: CAS to 0; left, or epoch over: claim by Y: CAS to Y
 
 import { i64, u32 } from './field.js';
 
