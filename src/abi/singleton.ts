@@ -46,8 +46,10 @@ export const INSTANCE_MEMORY = 1;
 export const INSTANCE_HOSTED = 2;
 export const INSTANCE_MEMORY_OF_CREATOR = 3;
 
-/** Names in the directory: of a type's entry, and of the channel of a hosted instance. */
+/** Names in the directory: of a type's entry (this, the key and, unless the type's name is the key, `\0` and the name), and of the
+ * channel of a hosted instance. */
 export const TYPE_PREFIX = 'type:';
 export const HOSTED_PREFIX = 'hosted:';
 export const KEY_BYTES_MAX = 73;
-export const TYPE_BYTES_MAX = 75;
+/** Of a key and the name of a type that is not the key. */
+export const KEY_AND_TYPE_BYTES_MAX = 74;
