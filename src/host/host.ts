@@ -22,6 +22,30 @@ export interface Evaluation {
   end(): void;
 }
 
+/** Strings in memory, one byte or two for each unit; the offsets count bytes. Writing takes the units' low bytes, as many as fit. */
+export interface TextMemory {
+  latin1Write(text: string, at: number, bytes: number): number;
+  latin1Slice(from: number, to: number): string;
+  ucs2Write(text: string, at: number, bytes: number): number;
+  ucs2Slice(from: number, to: number): string;
+}
+
+/** The engine's structured clone. */
+export interface EngineClone {
+  /** Whether bytes can carry all of a value, or some of it is not the engine's own (shared memory, what the runtime clones by its own means). */
+  foreign(value: unknown): boolean;
+  /** What message passing makes of a value, in this thread. Throws where that refuses it. */
+  cloned(value: unknown): unknown;
+  /** Throws where the engine refuses it. */
+  write(value: unknown): Uint8Array;
+  /** From memory that nobody else writes. Throws where these bytes are no value. */
+  read(bytes: Uint8Array): unknown;
+  /** Detaches all of them, or throws and detaches none. */
+  detach(buffers: readonly ArrayBuffer[]): void;
+  isProxy(value: object): boolean;
+  isError(value: unknown): value is Error;
+}
+
 export interface Runtime {
   readonly name: string;
   readonly version: string;
@@ -72,6 +96,9 @@ export interface Host {
   encodeUtf8(text: string): Uint8Array;
   decodeUtf8(bytes: Uint8Array): string;
   decodeBase64(text: string): Uint8Array;
+  /** Strings in this memory. */
+  textIn(buffer: ArrayBufferLike): TextMemory;
+  readonly clone: EngineClone;
   warn(message: string, code: string): void;
 }
 

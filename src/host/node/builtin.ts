@@ -5,6 +5,7 @@ export const { process } = globalThis;
 export const fs = process.getBuiltinModule('node:fs');
 export const timers = process.getBuiltinModule('node:timers');
 export const { Buffer } = process.getBuiltinModule('node:buffer');
+export const { types } = process.getBuiltinModule('node:util');
 
 let loaded: typeof import('node:worker_threads') | undefined;
 
@@ -12,4 +13,11 @@ let loaded: typeof import('node:worker_threads') | undefined;
 export function workerThreads(): typeof import('node:worker_threads') {
   loaded ??= process.getBuiltinModule('node:worker_threads');
   return loaded;
+}
+
+let engine: typeof import('node:v8') | undefined;
+
+export function v8(): typeof import('node:v8') {
+  engine ??= process.getBuiltinModule('node:v8');
+  return engine;
 }

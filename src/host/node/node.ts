@@ -5,12 +5,13 @@ import { anchor, anchored } from './anchor.js';
 import { process, workerThreads } from './builtin.js';
 import { channel } from './channel.js';
 import { after, every, now } from './clock.js';
+import { clone } from './clone.js';
 import { openCpu, possibleCpus } from './cpu.js';
 import { onThreadEnd } from './ends.js';
 import { bridgeRefusal, evaluateInMain } from './inspector.js';
 import { identity, liveness, osThreadId } from './proc.js';
 import { runtime } from './runtime.js';
-import { decodeBase64, decodeUtf8, encodeUtf8 } from './text.js';
+import { decodeBase64, decodeUtf8, encodeUtf8, textIn } from './text.js';
 
 export const nodeHost: Host = {
   name: 'node',
@@ -41,6 +42,8 @@ export const nodeHost: Host = {
   encodeUtf8,
   decodeUtf8,
   decodeBase64,
+  textIn,
+  clone,
   storesWhole64: process.arch === 'x64' || process.arch === 'arm64',
   warn: (message, code) => process.emitWarning(message, { type: 'CoexistWarning', code }),
 };

@@ -1,0 +1,123 @@
+// How a list of values is read from a cell, or from the bytes of several parts (docs/ABI.md, clause 66). Memory is never parsed where it
+// lies: another thread could change it meanwhile. What does not fit together is COEXIST_EBROKEN.
+
+import { CELL, CELL_DATA_OFFSET, COUNT_SHIFT, ELEMENTS_SHIFT, ENCODINGS, FAILED_BIT } from '../abi/call.js';
+import { CoexistError } from '../abi/errors.js';
+import { host, type TextMemory } from '../host/host.js';
+import type { Beside } from './beside.js';
+import type { CellView } from './cell-view.js';
+import { elementsOf } from './elements.js';
+
+/** Of the number in a cell that says what was posted beside it. */
+export const POSTED_BYTES = 4;
+/** Up to so many units, storing or loading them one by one costs less than a call into the runtime. */
+export const SHORT = 12;
+export const COUNT_MAX = 0xffff;
+
+/**
+ * The list in a cell that holds all of it.
+ * @throws COEXIST_EBROKEN
+ */
+export function readList(cell: CellView, beside: Beside | undefined): unknown[] {
+  const { at, u32 } = cell;
+  // Once: what is in memory may change between two looks.
+  const encoding = u32[(at + CELL.encoding.offset) >>> 2] as number;
+  const length = u32[(at + CELL.length.offset) >>> 2] as number;
+  if (length > cell.capacity || length !== u32[(at + CELL.total.offset) >>> 2]) throw broken('length', length);
+  const from = at + CELL_DATA_OFFSET;
+  // hot: one number
+  if ((encoding & ~FAILED_BIT) === (ENCODINGS.numbers | (1 << COUNT_SHIFT)) && length === 8) {
+    return [cell.f64[from >>> 3]];
+  }
+  if ((encoding & 0xff) === ENCODINGS.latin1 && length <= SHORT) return [shortString(cell.u8, from, length)];
+  return decode(encoding, cell.u8, cell.text, from, length, beside);
+}
+
+/**
+ * The list in bytes that came in parts and are this thread's own.
+ * @throws COEXIST_EBROKEN
+ */
+export function readBytes(encoding: number, bytes: Uint8Array, beside: Beside | undefined): unknown[] {
+  const { buffer, byteOffset, length } = bytes;
+  return decode(encoding, new Uint8Array(buffer), host.textIn(buffer), byteOffset, length, beside);
+}
+
+export const isFailed = (encoding: number): boolean => (encoding & FAILED_BIT) !== 0;
+
+/** Whether a reply waits for its caller to make a port, store it in the cell, and ask for the next part. */
+export const wantsPort = (encoding: number, length: number): boolean =>
+  (encoding & 0xff) === ENCODINGS.beside && length === 0;
+
+function decode(
+  encoding: number,
+  u8: Uint8Array,
+  text: TextMemory,
+  from: number,
+  length: number,
+  beside: Beside | undefined,
+): unknown[] {
+  const count = (encoding >>> COUNT_SHIFT) & COUNT_MAX;
+  const copied = (): Uint8Array<ArrayBuffer> => u8.slice(from, from + length) as Uint8Array<ArrayBuffer>;
+  switch (encoding & 0xff) {
+    case ENCODINGS.nothing:
+      return new Array(count).fill(undefined);
+    case ENCODINGS.numbers:
+      if (length !== 8 * count) throw broken('length', length);
+      return Array.from(new Float64Array(copied().buffer));
+    case ENCODINGS.latin1:
+      return [text.latin1Slice(from, from + length)];
+    case ENCODINGS.utf16:
+      if (length % 2 !== 0) throw broken('length', length);
+      return [text.ucs2Slice(from, from + length)];
+    case ENCODINGS.json:
+      return parsed(text.latin1Slice(from, from + length));
+    case ENCODINGS.json16:
+      if (length % 2 !== 0) throw broken('length', length);
+      return parsed(text.ucs2Slice(from, from + length));
+    case ENCODINGS.elements:
+      return [elementsOf((encoding >>> ELEMENTS_SHIFT) & 15, copied()) ?? fail(broken('encoding', encoding))];
+    case ENCODINGS.engine:
+      return listOf(() => host.clone.read(copied()));
+    case ENCODINGS.beside:
+      if (length !== POSTED_BYTES || beside === undefined) throw broken('length', length);
+      return listOf(() => beside.take(new Uint32Array(copied().buffer)[0] as number));
+    default:
+      throw broken('encoding', encoding);
+  }
+}
+
+const parsed = (json: string): unknown[] => listOf(() => JSON.parse(json));
+
+function listOf(read: () => unknown): unknown[] {
+  let list: unknown;
+  try {
+    list = read();
+  } catch (cause) {
+    throw cause instanceof CoexistError ? cause : broken('payload', String(cause), cause);
+  }
+  if (!Array.isArray(list)) throw broken('payload', typeof list);
+  return list;
+}
+
+function shortString(u8: Uint8Array, from: number, length: number): string {
+  let text = '';
+  for (let i = 0; i < length; i++) text += String.fromCharCode(u8[from + i] as number);
+  return text;
+}
+
+function fail(error: Error): never {
+  throw error;
+}
+
+function broken(what: string, found: unknown, cause?: unknown): CoexistError {
+  return new CoexistError(
+    'COEXIST_EBROKEN',
+    `the ${what} of a payload is ${found}, which does not fit the rest of it`,
+    {
+      found,
+      expected: 'what docs/ABI.md, clause 66, says',
+      remedy: 'Something other than coexist writes into the area, or a party does not follow the contract.',
+      cause,
+    },
+  );
+}
