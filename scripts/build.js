@@ -244,6 +244,7 @@ async function watPlaceholders() {
   values.pool_bytes = abi.POOL_BYTES;
   values.item_bytes = abi.POOL_ITEM_BYTES;
   values['pool.owner_high'] = abi.POOL.owner.offset + 4;
+  values.channel_cells = abi.CHANNEL_CELLS_OFFSET;
   values.commit_release = abi.COMMIT_RELEASE;
   values.commit_cas = abi.COMMIT_CAS;
   // As many words as one call adds up: variables, additions, results.

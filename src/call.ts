@@ -1,3 +1,15 @@
 // coexist/call: calls between threads over shared memory, synchronous and asynchronous.
 
-export type { WaitOptions } from './core.js';
+export {
+  type CallContext,
+  type CallOptions,
+  type ChannelStatus,
+  Client,
+  type ConnectOptions,
+  connect,
+  type Methods,
+  type ServeOptions,
+  Server,
+  serve,
+  type WaitOptions,
+} from './core.js';

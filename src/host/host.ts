@@ -93,6 +93,8 @@ export interface Host {
   /** Call back every, or once after, so many ms; each returns the way to stop. Both keep the event loop alive. */
   every(ms: number, listener: () => void): () => void;
   after(ms: number, listener: () => void): () => void;
+  /** Calls back once, when the event loop has turned. */
+  soon(listener: () => void): void;
   encodeUtf8(text: string): Uint8Array;
   decodeUtf8(bytes: Uint8Array): string;
   decodeBase64(text: string): Uint8Array;

@@ -29,7 +29,7 @@ export class Spinner {
   }
 
   /** Looks at a word for a while; true once it is no longer this value. */
-  look(steps: LockSteps, at: number, value: number): boolean {
+  look(steps: Pick<LockSteps, 'spin'>, at: number, value: number): boolean {
     return this.#worth() && this.#paid(steps.spin(at, value, SPIN[this.#kind]) > 0);
   }
 

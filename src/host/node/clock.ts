@@ -20,3 +20,8 @@ export function after(ms: number, listener: () => void): () => void {
   const timeout = timers.setTimeout(listener, ms);
   return () => timers.clearTimeout(timeout);
 }
+
+/** Calls back once, when the event loop has turned. */
+export function soon(listener: () => void): void {
+  timers.setImmediate(listener);
+}

@@ -1,0 +1,232 @@
+// A connection to a channel from one thread and copy: what its clients share. The blocking call's fast path is here: claim a cell, write
+// the arguments, post, look until the reply is there, read, free.
+
+import { CELL, CHANNEL, PHASE_MASK, PHASE_REPLY } from '../abi/call.js';
+import { show } from '../abi/errors.js';
+import { dispose } from '../host/dispose.js';
+import { host } from '../host/host.js';
+import { Spinner } from '../sync/spin.js';
+import { block, Limits, suspend, type Waiting, type WaitOptions } from '../sync/wait.js';
+import type { Registration } from '../thread/registration.js';
+import { CLAIM_NONE, CLAIM_OVER } from '../wasm/call.js';
+import { serveOthers } from './bell.js';
+import { Beside } from './beside.js';
+import { abandon, type Call, complete, type Port, post, requestIn } from './calls.js';
+import { claimCell, leaveCell } from './cells.js';
+import { type Channel, channelWord } from './channel.js';
+import { closed, gone, notCloned, unknownMethod } from './failures.js';
+import { findServed, type Served } from './opening.js';
+import { type CellView, type Rest, readList, writeList } from './payload.js';
+import { PendingCalls } from './pending.js';
+import { checkTransfer, detach } from './transfer.js';
+
+export interface CallOptions extends WaitOptions {
+  /** Copied with the arguments, then detached here. */
+  readonly transfer?: readonly ArrayBuffer[] | undefined;
+}
+
+const STATE = CELL.state.offset >>> 2;
+const ENCODING = CELL.encoding.offset >>> 2;
+const LENGTH = CELL.length.offset >>> 2;
+const TOTAL = CELL.total.offset >>> 2;
+
+export class Link {
+  readonly channel: Channel;
+  /** The only epoch it calls in; undefined: whichever there is. */
+  readonly #pinned: number | undefined;
+  readonly #registration: Registration;
+  readonly #slot: number;
+  readonly #port: Port;
+  readonly #spinner = new Spinner('event');
+  readonly #pending: PendingCalls;
+  /** Blocking calls in progress, the innermost last. What a cut has left here is given up when the event loop turns. */
+  readonly #blocking: { readonly k: number; readonly request: number; readonly bell: number }[] = [];
+  #sweeping = false;
+  #served: Served | undefined;
+  #hint = 0;
+  #open = true;
+
+  constructor(channel: Channel, registration: Registration, pinned: number | undefined) {
+    this.channel = channel;
+    this.#registration = registration;
+    this.#slot = registration.slot;
+    this.#pinned = pinned;
+    this.#port = { beside: new Beside(channel.bells.core.id), number: 0 };
+    this.#pending = new PendingCalls(channel.bells);
+  }
+
+  // hot: four wasm calls and plain accesses, as long as the server looks
+  callSync(name: string, args: readonly unknown[], options: CallOptions | undefined): unknown {
+    const { channel } = this;
+    const { steps, at, cells } = channel;
+    let served = this.#served;
+    let method = served === undefined ? undefined : served.methods.get(name);
+    let k = CLAIM_OVER;
+    if (served !== undefined && method !== undefined && options?.signal === undefined) {
+      k = steps.claim(at, cells.length, channel.cellBytes, this.#hint, served.epoch);
+    }
+    let limits: Limits | undefined;
+    if (k < 0) {
+      limits = new Limits(options, false);
+      k = block(this.#begin(name, limits), channel.i32);
+      served = this.#served as Served;
+      method = served.methods.get(name) as number;
+    }
+    const { epoch, bell } = served as Served;
+    const cell = cells[k] as CellView;
+    const request = requestIn(cell);
+    this.#hint = k;
+    if (this.#blocking.length > 0) this.#sweepSoon();
+    const depth = this.#blocking.push({ k, request, bell });
+    const rest = this.#write(cell, name, args, options, (served as Served).port, depth);
+    const posted = steps.post(at, cell.at, k, epoch, method as number, this.#slot, this.#port.number, bell);
+    if (posted !== 0 && this.#spinner.look(steps, cell.at + CELL.state.offset, request)) {
+      const { i32 } = channel;
+      const word = cell.at >>> 2;
+      const whole = i32[word + LENGTH] === i32[word + TOTAL];
+      // A failed call's encoding has bit 31.
+      if (
+        whole &&
+        ((i32[word + STATE] as number) & PHASE_MASK) === PHASE_REPLY &&
+        (i32[word + ENCODING] as number) >= 0
+      ) {
+        const list = readList(cell, this.#port.beside);
+        steps.free(at, cell.at);
+        this.#leave(depth);
+        return list[0];
+      }
+    }
+    const call = this.#callOf(served as Served, k, name, method as number, request, rest);
+    call.late = posted === 0;
+    this.#sweepSoon();
+    try {
+      return block(complete(call, limits ?? new Limits(options, false)), channel.i32);
+    } finally {
+      this.#leave(depth);
+    }
+  }
+
+  async call(name: string, args: readonly unknown[], options: CallOptions | undefined): Promise<unknown> {
+    const limits = new Limits(options, true);
+    const call = await suspend(this.#post(name, args, options, limits), this.channel.i32, limits.signal);
+    if (!this.#open) {
+      abandon(call);
+      throw closed(this.channel.name);
+    }
+    return this.#pending.wait(call, limits, options?.timeout);
+  }
+
+  /** Ends the connection; asynchronous calls in progress fail with COEXIST_EGONE. */
+  close(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    this.#served = undefined;
+    this.#pending.end(() => closed(this.channel.name));
+    this.#port.beside.close();
+    this.#registration[dispose]();
+  }
+
+  /** The server as it is now; undefined where nobody serves (in the epoch that this is for). */
+  find(): Served | undefined {
+    const found = findServed(this.channel);
+    if (found === undefined || 'waitWhile' in found) return undefined;
+    return this.#pinned === undefined || found.epoch === this.#pinned ? found : undefined;
+  }
+
+  // Claims a cell of a server that has the method, waiting for both.
+  *#begin(name: string, limits: Limits): Waiting<number> {
+    const { channel } = this;
+    const { steps, at, cells, cellBytes } = channel;
+    for (;;) {
+      if (!this.#open) throw closed(channel.name);
+      const served = yield* this.#find(limits);
+      if (!served.methods.has(name)) throw unknownMethod(channel.name, name, [...served.methods.keys()]);
+      let k = steps.claim(at, cells.length, cellBytes, this.#hint, served.epoch);
+      if (k === CLAIM_NONE) k = yield* claimCell(channel, served.epoch, this.#hint, limits);
+      // While it waited, the client may have been closed, or another of its calls have found another server.
+      if (k !== CLAIM_OVER && this.#open && this.#served === served) return k;
+      if (k !== CLAIM_OVER) steps.free(at, (cells[k] as CellView).at);
+    }
+  }
+
+  *#find(limits: Limits): Waiting<Served> {
+    const { channel } = this;
+    const { u32, name } = channel;
+    const epoch = channelWord(channel, CHANNEL.epoch);
+    for (;;) {
+      if (!this.#open) throw closed(name);
+      const found = findServed(channel);
+      if (found === undefined) throw gone(name);
+      if ('epoch' in found) {
+        if (this.#pinned !== undefined && found.epoch !== this.#pinned) throw gone(name);
+        this.#served = found.epoch === this.#served?.epoch ? this.#served : found;
+        return this.#served;
+      }
+      if (this.#pinned !== undefined && Atomics.load(u32, epoch) !== this.#pinned) throw gone(name);
+      const over = limits.over(`a server of ${show(name)}`);
+      if (over !== undefined) throw over;
+      if (!limits.async) serveOthers();
+      yield { index: epoch, value: found.waitWhile | 0, ms: limits.slice() };
+    }
+  }
+
+  *#post(name: string, args: readonly unknown[], options: CallOptions | undefined, limits: Limits): Waiting<Call> {
+    const k = yield* this.#begin(name, limits);
+    const served = this.#served as Served;
+    const cell = this.channel.cells[k] as CellView;
+    const rest = this.#write(cell, name, args, options, served.port, 0);
+    const call = this.#callOf(served, k, name, served.methods.get(name) as number, requestIn(cell), rest);
+    post(call);
+    return call;
+  }
+
+  // Writes the arguments; what it cannot write it leaves no trace of.
+  #write(
+    cell: CellView,
+    name: string,
+    args: readonly unknown[],
+    options: CallOptions | undefined,
+    port: number,
+    depth: number,
+  ): Rest | undefined {
+    try {
+      const transfer = options?.transfer;
+      if (transfer !== undefined) checkTransfer(transfer);
+      const rest = writeList(cell, args, false, this.#port.beside, port);
+      if (transfer !== undefined) detach(transfer);
+      return rest;
+    } catch (error) {
+      this.channel.steps.free(this.channel.at, cell.at);
+      if (depth > 0) this.#leave(depth);
+      throw notCloned(this.channel.name, name, args, error);
+    }
+  }
+
+  #callOf(served: Served, k: number, name: string, method: number, request: number, rest: Rest | undefined): Call {
+    const { channel } = this;
+    const cell = channel.cells[k] as CellView;
+    const written = rest === undefined ? 0 : (channel.i32[(cell.at >>> 2) + LENGTH] as number);
+    const port = this.#port;
+    return { channel, served, port, slot: this.#slot, k, cell, name, method, request, rest, written, late: false };
+  }
+
+  // The blocking call of this depth has ended; what is above was cut inside it.
+  #leave(depth: number): void {
+    if (this.#blocking.length > depth) this.#abandon(depth);
+    this.#blocking.pop();
+  }
+
+  #abandon(depth: number): void {
+    for (const { k, request, bell } of this.#blocking.splice(depth)) leaveCell(this.channel, k, request, bell);
+  }
+
+  // A vm timeout skips every `finally`. When the event loop turns, no blocking call is in progress: what is left was cut.
+  #sweepSoon(): void {
+    if (this.#sweeping) return;
+    this.#sweeping = true;
+    host.soon(() => {
+      this.#sweeping = false;
+      this.#abandon(0);
+    });
+  }
+}
