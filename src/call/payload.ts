@@ -11,26 +11,18 @@ import { recordOf } from './errors-as-data.js';
 import { jsonOf } from './json.js';
 import { COUNT_MAX, POSTED_BYTES, SHORT } from './reading.js';
 
-export { type CellView, cellViews } from './cell-view.js';
+export { type CellView, cellViewsOf } from './cell-view.js';
 export { isFailed, readBytes, readList, wantsPort } from './reading.js';
 
-/** All parts of a list that takes more than one, or that waits for the receiver's port (clause 66). */
-export type Rest = Uint8Array | PostedLater;
-
-/** A list that is posted as soon as its receiver has a port. */
-export interface PostedLater {
-  readonly length: number;
-  readonly list: readonly unknown[];
-  readonly beside: Beside;
-}
-
+/** Stands for the port of a receiver that has none, and makes one when it is asked (a caller). */
+export const ASK_FOR_PORT = -1;
 /** Costs next to nothing for strings that the engine keeps with one byte for each unit. */
 const WIDE = /[\u0100-\uffff]/;
 
 /**
- * Writes encoding, length, total and the first part. Returns undefined where that was all, else what the further parts are written
- * from. `port` is the receiver's, 0 if it has none. Throws what the engine, or an accessor, throws where the list cannot be passed; the
- * cell is then the caller's still.
+ * Writes encoding, length, total and the first part. Returns all bytes where there are more parts, else undefined. `port` is the
+ * receiver's, 0 if it has none. Where it takes a port and that is `ASK_FOR_PORT`, the cell asks for it (`wantsPort`), and the list is to
+ * be written once more. Throws what the engine, or an accessor, throws where the list cannot be passed; nothing was posted then.
  */
 export function writeList(
   cell: CellView,
@@ -38,7 +30,7 @@ export function writeList(
   failed: boolean,
   beside: Beside | undefined,
   port: number,
-): Rest | undefined {
+): Uint8Array | undefined {
   if (list.length === 1) {
     const value = list[0];
     // hot: four plain stores
@@ -64,7 +56,7 @@ export function writeFailure(
   thrown: unknown,
   beside: Beside | undefined,
   port: number,
-): Rest | undefined {
+): Uint8Array | undefined {
   try {
     return writeList(cell, [recordOf(thrown)], true, beside, port);
   } catch {
@@ -72,17 +64,11 @@ export function writeFailure(
   }
 }
 
-/** Writes the part that begins at byte `from` of all: length and total, too. Returns its length. */
-export function writePart(cell: CellView, rest: Rest, from: number, port: number): number {
-  if (!(rest instanceof Uint8Array)) {
-    if (port === 0) throw noPort();
-    writeNumber(cell, rest.beside.post(port, rest.list));
-    lengths(cell, POSTED_BYTES, POSTED_BYTES);
-    return POSTED_BYTES;
-  }
-  const length = Math.min(rest.length - from, cell.capacity);
-  cell.u8.set(rest.subarray(from, from + length), cell.at + CELL_DATA_OFFSET);
-  lengths(cell, length, rest.length);
+/** Writes the part that begins at byte `from`, with length and total. Returns its length. */
+export function writePart(cell: CellView, bytes: Uint8Array, from: number): number {
+  const length = Math.min(bytes.length - from, cell.capacity);
+  cell.u8.set(bytes.subarray(from, from + length), cell.at + CELL_DATA_OFFSET);
+  lengths(cell, length, bytes.length);
   return length;
 }
 
@@ -95,17 +81,13 @@ function head(
   total: number,
 ): undefined {
   const word = encoding | (Math.min(count, COUNT_MAX) << COUNT_SHIFT);
-  cell.u32[(cell.at + CELL.encoding.offset) >>> 2] = failed ? word | FAILED_BIT : word;
+  cell.i32[(cell.at + CELL.encoding.offset) >>> 2] = failed ? word | FAILED_BIT : word;
   lengths(cell, length, total);
 }
 
 function lengths(cell: CellView, length: number, total: number): void {
-  cell.u32[(cell.at + CELL.length.offset) >>> 2] = length;
-  cell.u32[(cell.at + CELL.total.offset) >>> 2] = total;
-}
-
-function writeNumber(cell: CellView, number: number): void {
-  cell.u32[(cell.at + CELL_DATA_OFFSET) >>> 2] = number;
+  cell.i32[(cell.at + CELL.length.offset) >>> 2] = length;
+  cell.i32[(cell.at + CELL.total.offset) >>> 2] = total;
 }
 
 /** Numbers, or values that are all undefined; false if they are neither, or too many. */
@@ -129,7 +111,7 @@ function writeFlat(cell: CellView, list: readonly unknown[], failed: boolean): b
   return true;
 }
 
-function writeString(cell: CellView, value: string, failed: boolean): Rest | undefined {
+function writeString(cell: CellView, value: string, failed: boolean): Uint8Array | undefined {
   const { length } = value;
   if (length <= SHORT) {
     const from = cell.at + CELL_DATA_OFFSET;
@@ -185,7 +167,7 @@ function writeBytes(
 ): Uint8Array | undefined {
   checked(bytes.length);
   head(cell, failed, encoding, count, 0, bytes.length);
-  const length = writePart(cell, bytes, 0, 0);
+  const length = writePart(cell, bytes, 0);
   return length === bytes.length ? undefined : bytes;
 }
 
@@ -195,20 +177,16 @@ function writeEngine(
   failed: boolean,
   beside: Beside | undefined,
   port: number,
-): Rest | undefined {
+): Uint8Array | undefined {
   const { clone } = host;
   // A copy first where something is foreign: either it is the engine's own after that, or only message passing can carry it.
   const plain = clone.foreign(list) ? (clone.cloned(list) as unknown[]) : list;
   if (plain === list || !clone.foreign(plain)) {
     return writeBytes(cell, clone.write(plain), failed, ENCODINGS.engine, list.length);
   }
-  if (beside === undefined) throw noPort();
-  if (port === 0) {
-    head(cell, failed, ENCODINGS.beside, list.length, 0, POSTED_BYTES);
-    // The copy: what the method returned may have changed by then.
-    return { length: POSTED_BYTES, list: plain, beside };
-  }
-  writeNumber(cell, beside.post(port, plain));
+  if (port === ASK_FOR_PORT) return head(cell, failed, ENCODINGS.beside, list.length, 0, POSTED_BYTES);
+  if (beside === undefined || port === 0) throw noPort();
+  cell.u32[(cell.at + CELL_DATA_OFFSET) >>> 2] = beside.post(port, plain);
   return head(cell, failed, ENCODINGS.beside, list.length, POSTED_BYTES, POSTED_BYTES);
 }
 

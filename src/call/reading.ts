@@ -13,24 +13,35 @@ export const POSTED_BYTES = 4;
 /** Up to so many units, storing or loading them one by one costs less than a call into the runtime. */
 export const SHORT = 12;
 export const COUNT_MAX = 0xffff;
+const ONE_NUMBER = ENCODINGS.numbers | (1 << COUNT_SHIFT);
+/** Up to so many bytes, copying them one by one costs less than making a view of them. */
+const FEW_BYTES = 96;
 
 /**
  * The list in a cell that holds all of it.
  * @throws COEXIST_EBROKEN
  */
 export function readList(cell: CellView, beside: Beside | undefined): unknown[] {
-  const { at, u32 } = cell;
+  const { at, i32, f64, u8 } = cell;
   // Once: what is in memory may change between two looks.
-  const encoding = u32[(at + CELL.encoding.offset) >>> 2] as number;
-  const length = u32[(at + CELL.length.offset) >>> 2] as number;
-  if (length > cell.capacity || length !== u32[(at + CELL.total.offset) >>> 2]) throw broken('length', length);
+  const encoding = i32[(at + CELL.encoding.offset) >>> 2] as number;
+  const length = i32[(at + CELL.length.offset) >>> 2] as number;
+  if (length < 0 || length > cell.capacity || length !== i32[(at + CELL.total.offset) >>> 2])
+    throw broken('length', length);
   const from = at + CELL_DATA_OFFSET;
   // hot: one number
-  if ((encoding & ~FAILED_BIT) === (ENCODINGS.numbers | (1 << COUNT_SHIFT)) && length === 8) {
-    return [cell.f64[from >>> 3]];
+  if (encoding === ONE_NUMBER && length === 8) return [f64[from >>> 3]];
+  switch (encoding & 0xff) {
+    case ENCODINGS.numbers: {
+      const list: number[] = [];
+      if (length !== 8 * countIn(encoding)) throw broken('length', length);
+      for (let i = from; i < from + length; i += 8) list.push(f64[i >>> 3] as number);
+      return list;
+    }
+    case ENCODINGS.latin1:
+      if (length <= SHORT) return [shortString(u8, from, length)];
   }
-  if ((encoding & 0xff) === ENCODINGS.latin1 && length <= SHORT) return [shortString(cell.u8, from, length)];
-  return decode(encoding, cell.u8, cell.text, from, length, beside);
+  return decode(encoding, u8, cell.text, from, length, beside);
 }
 
 /**
@@ -56,13 +67,12 @@ function decode(
   length: number,
   beside: Beside | undefined,
 ): unknown[] {
-  const count = (encoding >>> COUNT_SHIFT) & COUNT_MAX;
-  const copied = (): Uint8Array<ArrayBuffer> => u8.slice(from, from + length) as Uint8Array<ArrayBuffer>;
+  const copied = (): Uint8Array<ArrayBuffer> => copyOf(u8, from, length);
   switch (encoding & 0xff) {
     case ENCODINGS.nothing:
-      return new Array(count).fill(undefined);
+      return new Array(countIn(encoding)).fill(undefined);
     case ENCODINGS.numbers:
-      if (length !== 8 * count) throw broken('length', length);
+      if (length !== 8 * countIn(encoding)) throw broken('length', length);
       return Array.from(new Float64Array(copied().buffer));
     case ENCODINGS.latin1:
       return [text.latin1Slice(from, from + length)];
@@ -84,6 +94,15 @@ function decode(
     default:
       throw broken('encoding', encoding);
   }
+}
+
+const countIn = (encoding: number): number => (encoding >>> COUNT_SHIFT) & COUNT_MAX;
+
+function copyOf(u8: Uint8Array, from: number, length: number): Uint8Array<ArrayBuffer> {
+  const copy = new Uint8Array(length);
+  if (length > FEW_BYTES) copy.set(u8.subarray(from, from + length));
+  else for (let i = 0; i < length; i++) copy[i] = u8[from + i] as number;
+  return copy;
 }
 
 const parsed = (json: string): unknown[] => listOf(() => JSON.parse(json));
