@@ -17,42 +17,27 @@ interface Message {
 const hex = (number: number): string => number.toString(16).padStart(8, '0');
 const random = (): number => Math.floor(Math.random() * 0xffffffff) + 1;
 
-export interface Beside {
-  /** Where others post to this party; 0 while it has no port. */
-  readonly port: number;
-  /** Makes the port, if there is none. */
-  open(): number;
-  /** Throws the engine's error where the list cannot be cloned. Returns the message's number. */
-  post(port: number, list: readonly unknown[]): number;
-  /**
-   * The list posted under this number, once.
-   * @throws COEXIST_EBROKEN
-   */
-  take(number: number): unknown[];
-  close(): void;
-}
-
-export const createBeside = (areaId: number): Beside => new Post(areaId);
-
-class Post implements Beside {
+export class Beside {
   readonly #areaId: number;
   readonly #kept = new Map<number, unknown[]>();
   #channel: Channel | undefined;
-  port = 0;
+  #port = 0;
 
   constructor(areaId: number) {
     this.#areaId = areaId;
   }
 
-  open(): number {
+  /** This receiver's port, opened when first asked for. */
+  get port(): number {
     if (this.#channel === undefined) {
-      this.port = random();
+      this.#port = random();
       // A loop that turns delivers what nobody has polled for yet.
-      this.#channel = host.channel(this.#name(this.port), (message) => this.#keep(message));
+      this.#channel = host.channel(this.#name(this.#port), (message) => this.#keep(message));
     }
-    return this.port;
+    return this.#port;
   }
 
+  /** Throws the engine's error where it cannot be cloned. Returns its number. */
   post(port: number, list: readonly unknown[]): number {
     // Opened for this post alone: an open channel receives whatever others post to that port.
     const channel = host.channel(this.#name(port));
@@ -65,6 +50,10 @@ class Post implements Beside {
     return number;
   }
 
+  /**
+   * The list posted under this number, once.
+   * @throws COEXIST_EBROKEN
+   */
   take(number: number): unknown[] {
     while (!this.#kept.has(number)) {
       const found = this.#channel?.poll();
@@ -79,7 +68,6 @@ class Post implements Beside {
   close(): void {
     this.#channel?.close();
     this.#channel = undefined;
-    this.port = 0;
     this.#kept.clear();
   }
 

@@ -11,18 +11,26 @@ import { recordOf } from './errors-as-data.js';
 import { jsonOf } from './json.js';
 import { COUNT_MAX, POSTED_BYTES, SHORT } from './reading.js';
 
-export { type CellView, cellViewsOf } from './cell-view.js';
+export { type CellView, cellViews } from './cell-view.js';
 export { isFailed, readBytes, readList, wantsPort } from './reading.js';
 
-/** Stands for the port of a receiver that has none, and makes one when it is asked (a caller). */
-export const ASK_FOR_PORT = -1;
+/** All parts of a list that takes more than one, or that waits for the receiver's port (clause 66). */
+export type Rest = Uint8Array | PostedLater;
+
+/** A list that is posted as soon as its receiver has a port. */
+export interface PostedLater {
+  readonly length: number;
+  readonly list: readonly unknown[];
+  readonly beside: Beside;
+}
+
 /** Costs next to nothing for strings that the engine keeps with one byte for each unit. */
 const WIDE = /[\u0100-\uffff]/;
 
 /**
- * Writes encoding, length, total and the first part. Returns all bytes where there are more parts, else undefined. `port` is the
- * receiver's, 0 if it has none. Where it takes a port and that is `ASK_FOR_PORT`, the cell asks for it (`wantsPort`), and the list is to
- * be written once more. Throws what the engine, or an accessor, throws where the list cannot be passed; nothing was posted then.
+ * Writes encoding, length, total and the first part. Returns undefined where that was all, else what the further parts are written
+ * from. `port` is the receiver's, 0 if it has none: what takes one then has no bytes in the first part (`wantsPort`). Throws what the
+ * engine, or an accessor, throws where the list cannot be passed; nothing was posted then.
  */
 export function writeList(
   cell: CellView,
@@ -30,7 +38,7 @@ export function writeList(
   failed: boolean,
   beside: Beside | undefined,
   port: number,
-): Uint8Array | undefined {
+): Rest | undefined {
   if (list.length === 1) {
     const value = list[0];
     // hot: four plain stores
@@ -56,7 +64,7 @@ export function writeFailure(
   thrown: unknown,
   beside: Beside | undefined,
   port: number,
-): Uint8Array | undefined {
+): Rest | undefined {
   try {
     return writeList(cell, [recordOf(thrown)], true, beside, port);
   } catch {
@@ -64,12 +72,21 @@ export function writeFailure(
   }
 }
 
-/** Writes the part that begins at byte `from`, with length and total. Returns its length. */
-export function writePart(cell: CellView, bytes: Uint8Array, from: number): number {
-  const length = Math.min(bytes.length - from, cell.capacity);
-  cell.u8.set(bytes.subarray(from, from + length), cell.at + CELL_DATA_OFFSET);
-  lengths(cell, length, bytes.length);
-  return length;
+/**
+ * Writes the part that begins at byte `from` of all, with length and total. Returns its length.
+ * @throws COEXIST_EUNSUPPORTED where it takes a port, and the receiver has none still
+ */
+export function writePart(cell: CellView, rest: Rest, from: number, port: number): number {
+  if (rest instanceof Uint8Array) {
+    const length = Math.min(rest.length - from, cell.capacity);
+    cell.u8.set(rest.subarray(from, from + length), cell.at + CELL_DATA_OFFSET);
+    lengths(cell, length, rest.length);
+    return length;
+  }
+  if (port === 0) throw noPort();
+  cell.u32[(cell.at + CELL_DATA_OFFSET) >>> 2] = rest.beside.post(port, rest.list);
+  lengths(cell, POSTED_BYTES, POSTED_BYTES);
+  return POSTED_BYTES;
 }
 
 function head(
@@ -167,7 +184,7 @@ function writeBytes(
 ): Uint8Array | undefined {
   checked(bytes.length);
   head(cell, failed, encoding, count, 0, bytes.length);
-  const length = writePart(cell, bytes, 0);
+  const length = writePart(cell, bytes, 0, 0);
   return length === bytes.length ? undefined : bytes;
 }
 
@@ -177,15 +194,19 @@ function writeEngine(
   failed: boolean,
   beside: Beside | undefined,
   port: number,
-): Uint8Array | undefined {
+): Rest | undefined {
   const { clone } = host;
   // A copy first where something is foreign: either it is the engine's own after that, or only message passing can carry it.
   const plain = clone.foreign(list) ? (clone.cloned(list) as unknown[]) : list;
   if (plain === list || !clone.foreign(plain)) {
     return writeBytes(cell, clone.write(plain), failed, ENCODINGS.engine, list.length);
   }
-  if (port === ASK_FOR_PORT) return head(cell, failed, ENCODINGS.beside, list.length, 0, POSTED_BYTES);
-  if (beside === undefined || port === 0) throw noPort();
+  if (beside === undefined) throw noPort();
+  if (port === 0) {
+    head(cell, failed, ENCODINGS.beside, list.length, 0, POSTED_BYTES);
+    // The copy: what was passed may have changed by then.
+    return { length: POSTED_BYTES, list: plain, beside };
+  }
   cell.u32[(cell.at + CELL_DATA_OFFSET) >>> 2] = beside.post(port, plain);
   return head(cell, failed, ENCODINGS.beside, list.length, POSTED_BYTES, POSTED_BYTES);
 }
