@@ -264,6 +264,8 @@ async function watPlaceholders() {
   values.undecided = abi.COUNT_UNDECIDED;
   values.holders_offset = abi.HOLDERS_OFFSET;
   values.holder_bytes = abi.HOLDER_BYTES;
+  values.singleton_live = abi.SINGLETON_LIVE;
+  values.singleton_phase_mask = abi.SINGLETON_PHASE_MASK;
   values.ring_bytes = abi.RING_BYTES;
   values.record_pad = abi.RECORD_PAD;
   values.record_round = 2 * abi.RECORD_BYTES - 1;

@@ -46,6 +46,18 @@ export {
 export type { RingRecord } from './percpu/ring-records.js';
 export type { ShardedOptions, ShardIndex } from './percpu/shards.js';
 export { type Bucket, type HistogramData, type HistogramSnapshot, snapshotOf } from './percpu/snapshot.js';
+export type { AcquireInstanceOptions, Declaration } from './singleton/declaration.js';
+export type { ThreadName } from './singleton/errors.js';
+export type { Loan } from './singleton/loans.js';
+export { type InstanceMemory, type MemoryDeclaration, MemoryReference, MemorySingleton } from './singleton/memory.js';
+export { singleton } from './singleton/singleton.js';
+export {
+  type Allowed,
+  type HeldReferences,
+  type SingletonPhase,
+  type SingletonStatus,
+  singletons,
+} from './singleton/status.js';
 export { Barrier, type BarrierOptions } from './sync/barrier.js';
 export { Condvar, type RelockableGuard } from './sync/condvar.js';
 export type { HoldersOptions } from './sync/holders.js';

@@ -70,6 +70,23 @@ export function libraries(core: AreaCore): string[] {
   return names;
 }
 
+/** The finished entries of a kind, in their order. Makes nothing and waits for nothing. */
+export function entriesOf(core: AreaCore, kind: KindName): Entry[] {
+  const found: Entry[] = [];
+  for (let index = 0; index < core.geometry.directoryCapacity; index++) {
+    const at = core.geometry.directoryOffset + index * ENTRY_BYTES;
+    if (Atomics.load(core.views.i64, at >>> 3) === 0n) break;
+    if (field(core, at, 'state') !== ENTRY_READY || field(core, at, 'kind') !== KINDS[kind].number) continue;
+    found.push(read(core, index, decode(core, at)));
+  }
+  return found;
+}
+
+/** The entry at this place, which is a finished one. */
+export function entryAt(core: AreaCore, index: number): Entry {
+  return read(core, index, decode(core, core.geometry.directoryOffset + index * ENTRY_BYTES));
+}
+
 // Ends when the entry is ready, whoever made it so.
 function resolve(core: AreaCore, at: number, request: EntryRequest, name: Uint8Array, deadline: number): void {
   const { i32, i64 } = core.views;

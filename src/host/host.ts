@@ -95,6 +95,8 @@ export interface Host {
   after(ms: number, listener: () => void): () => void;
   /** Calls back once, when the event loop has turned. */
   soon(listener: () => void): void;
+  /** Calls back once after so many ms, if the thread still runs by then: does not keep the event loop alive. */
+  later(ms: number, listener: () => void): void;
   encodeUtf8(text: string): Uint8Array;
   decodeUtf8(bytes: Uint8Array): string;
   decodeBase64(text: string): Uint8Array;

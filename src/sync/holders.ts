@@ -72,19 +72,19 @@ export function ownRow(place: Place): number | undefined {
 
 /**
  * A row for this thread, which has none: a free one, else that of a dead thread. It is this thread's from the CAS of the
- * identity on, and prepared until the count that the last holder left is cleared.
+ * identity on, and prepared until the count that the last holder left is cleared, and `fill` has written what else it begins with.
  * @throws COEXIST_EFULL; nothing changed
  */
-export function takeRow(place: Place): number {
+export function takeRow(place: Place, fill?: (row: number) => void): number {
   const used = rowsUsed(place);
   const free = (was: bigint): boolean => was === 0n;
   const dead = (was: bigint): boolean => was !== 0n && isDead(place, was < 0n ? -was : was);
   const row =
-    claim(place, 0, used, free) ??
+    claim(place, 0, used, free, fill) ??
     // Asking about every holder is slow, so it is done each time the table would double.
-    ((used & (used - 1)) === 0 ? claim(place, 0, used, dead) : undefined) ??
-    claim(place, used, place.holders, free) ??
-    claim(place, 0, place.holders, dead);
+    ((used & (used - 1)) === 0 ? claim(place, 0, used, dead, fill) : undefined) ??
+    claim(place, used, place.holders, free, fill) ??
+    claim(place, 0, place.holders, dead, fill);
   if (row !== undefined) return row;
   throw new CoexistError('COEXIST_EFULL', `all ${place.holders} holders of ${place.label} are threads that live`, {
     found: place.holders,
@@ -93,7 +93,13 @@ export function takeRow(place: Place): number {
   });
 }
 
-function claim(place: Place, from: number, to: number, fits: (was: bigint) => boolean): number | undefined {
+function claim(
+  place: Place,
+  from: number,
+  to: number,
+  fits: (was: bigint) => boolean,
+  fill: ((row: number) => void) | undefined,
+): number | undefined {
   const { i64, u32 } = place.ground.views;
   const used = (place.at + RWLOCK.holders_used.offset) >>> 2;
   for (let k = from; k < to; k++) {
@@ -105,17 +111,18 @@ function claim(place: Place, from: number, to: number, fits: (was: bigint) => bo
       Atomics.compareExchange(u32, used, end, k + 1);
     }
     if (Atomics.compareExchange(i64, identityIndex(row), was, -place.ground.self) !== was) continue;
-    return prepare(place, row);
+    return prepare(place, row, fill);
   }
   return undefined;
 }
 
-// What the last holder counted is void, and must be gone before this thread takes the row for its own.
-function prepare(place: Place, row: number): number {
+/** What the last holder counted is void, and must be gone before this thread takes the row for its own. */
+export function prepare(place: Place, row: number, fill?: (row: number) => void): number {
   const { i32, i64 } = place.ground.views;
   Atomics.store(i32, countIndex(row), 0);
   // Whoever waits for the dead holder's count.
   Atomics.notify(i32, countIndex(row));
+  fill?.(row);
   Atomics.store(i64, identityIndex(row), place.ground.self);
   return row;
 }

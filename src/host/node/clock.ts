@@ -25,3 +25,8 @@ export function after(ms: number, listener: () => void): () => void {
 export function soon(listener: () => void): void {
   timers.setImmediate(listener);
 }
+
+/** Calls back once, without keeping the event loop alive. */
+export function later(ms: number, listener: () => void): void {
+  timers.setTimeout(listener, ms).unref();
+}

@@ -4,7 +4,7 @@ import type { Host } from '../host.js';
 import { anchor, anchored } from './anchor.js';
 import { process, workerThreads } from './builtin.js';
 import { channel } from './channel.js';
-import { after, every, now, soon } from './clock.js';
+import { after, every, later, now, soon } from './clock.js';
 import { clone } from './clone.js';
 import { openCpu, possibleCpus } from './cpu.js';
 import { onThreadEnd } from './ends.js';
@@ -40,6 +40,7 @@ export const nodeHost: Host = {
   every,
   after,
   soon,
+  later,
   encodeUtf8,
   decodeUtf8,
   decodeBase64,
