@@ -32,6 +32,7 @@ export class Machine {
   readonly record: Record;
   readonly plan: Plan;
   readonly #at: number;
+  readonly #state: number;
   readonly #i32: Int32Array<SharedArrayBuffer>;
   #row = NO_ROW;
   #count = 0;
@@ -46,12 +47,13 @@ export class Machine {
     this.record = record;
     this.plan = plan;
     this.#at = record.place.at;
+    this.#state = wordIndex(record, 'state');
     this.#i32 = record.place.ground.views.i32;
   }
 
   /** Whether the instance of this live word is there still. */
   isLive(word: number): boolean {
-    return Atomics.load(this.#i32, wordIndex(this.record, 'state')) === word;
+    return Atomics.load(this.#i32, this.#state) === word;
   }
 
   /** Counts a reference to what lives; its live word, or 0 where nothing of this type does. */
@@ -100,7 +102,7 @@ export class Machine {
       if (claimed !== undefined) return claimed;
       if (ending !== 0) this.#finishQuietly(ending);
       else if (over !== undefined) throw over;
-      else looks.woke(yield { index: wordIndex(record, 'state'), value: state, ms: limits.slice() });
+      else looks.woke(yield { index: this.#state, value: state, ms: limits.slice() });
     }
   }
 
