@@ -53,7 +53,7 @@ export function adopt(machine: Machine, loan: Loan): number {
   Atomics.store(i64, identityIndex(row), 0n);
   if (got === word) return word;
   if (got !== 0) machine.release(got);
-  if (machine.isLive(word)) machine.letGo(word);
+  machine.letGo(word);
   throw voidLoan(machine.record, 'its instance has ended');
 }
 
@@ -66,7 +66,7 @@ export function revoke(machine: Machine, loan: Loan): boolean {
   const word = Atomics.load(i32, countIndex(row));
   const { self } = place.ground;
   if (Atomics.compareExchange(i64, identityIndex(row), self, 0n) !== self) return false;
-  if (machine.isLive(word)) machine.letGo(word);
+  machine.letGo(word);
   return true;
 }
 

@@ -51,9 +51,10 @@ export class Machine {
     this.#i32 = record.place.ground.views.i32;
   }
 
-  /** Whether the instance of this live word is there still. */
-  isLive(word: number): boolean {
-    return Atomics.load(this.#i32, this.#state) === word;
+  /** Whether a reference of this live word is void. DYING is none but a question to one that is counted. */
+  isGone(word: number): boolean {
+    const state = Atomics.load(this.#i32, this.#state);
+    return state !== word && state !== stateOf(SINGLETON_DYING, generationOf(word));
   }
 
   /** Counts a reference to what lives; its live word, or 0 where nothing of this type does. */
@@ -159,7 +160,7 @@ export class Machine {
     }
     let creator = 0n;
     const ending = locked(this.record, () => {
-      if (this.isLive(word)) creator = endUnheld(this.record, word);
+      if (this.#isState(word)) creator = endUnheld(this.record, word);
     });
     this.#end(creator, ending);
   }
@@ -167,7 +168,7 @@ export class Machine {
   /** The finalizer has ended, with an error or without. */
   finalized(ending: number): void {
     locked(this.record, () => {
-      if (this.isLive(ending)) empty(this.record, ending);
+      if (this.#isState(ending)) empty(this.record, ending);
     });
   }
 
@@ -180,6 +181,10 @@ export class Machine {
       this.#row = row;
     }
     return this.#row;
+  }
+
+  #isState(state: number): boolean {
+    return Atomics.load(this.#i32, this.#state) === state;
   }
 
   #getSlow(counted: number): number {
@@ -224,7 +229,7 @@ export class Machine {
     this.#asked = now;
     if (!creatorDied(this.record)) return false;
     locked(this.record, () => {
-      if (this.isLive(word)) empty(this.record, word);
+      if (this.#isState(word)) empty(this.record, word);
     });
     return true;
   }
@@ -234,7 +239,7 @@ export class Machine {
     this.#asksLater = true;
     host.later(SLICE_MS, () => {
       this.#asksLater = false;
-      if (!this.isLive(word)) return;
+      if (this.isGone(word)) return;
       try {
         this.letGo(word);
       } catch (error) {

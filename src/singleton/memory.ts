@@ -254,7 +254,7 @@ export class MemoryReference {
 
   #require(): void {
     if (!this.#held) throw released(this.#machine.record, this.generation);
-    if (!this.#machine.isLive(this.#word)) throw gone(this.#machine.record, this.generation);
+    if (this.#machine.isGone(this.#word)) throw gone(this.#machine.record, this.generation);
   }
 }
 
