@@ -103,27 +103,20 @@ function shapeOf(
   cellBytes: number | undefined,
 ): { readonly cells: number; readonly cellBytes: number } {
   const room = size - CHANNEL_CELLS_OFFSET;
-  const wanted = cells ?? (cellBytes === undefined ? CELLS_DEFAULT : room / cellBytes);
-  const bytes = cellBytes ?? room / wanted;
+  const wanted = { cells: cells ?? CELLS_DEFAULT, cellBytes: cellBytes ?? CELL_BYTES_DEFAULT };
   const index = channelWord({ at }, CHANNEL.cells);
-  const mine = (cells !== undefined && cellBytes !== undefined) || room === CELLS_DEFAULT * CELL_BYTES_DEFAULT;
-  // Its creator is between two steps, or was cut there: only somebody who names both can go on.
-  for (const deadline = host.now() + CONSTANTS_MS; !mine && Atomics.load(u32, index) === 0; ) {
-    if (host.now() > deadline) throw otherShape(name, { cells: 0 }, { cells, cellBytes });
+  const fits = wanted.cells * wanted.cellBytes === room;
+  // Its creator is between two steps, or was cut there: only somebody who asks for a shape of this size can go on.
+  for (const deadline = host.now() + CONSTANTS_MS; !fits && Atomics.load(u32, index) === 0; ) {
+    if (host.now() > deadline) throw otherShape(name, { size, cells: 0 }, { cells, cellBytes });
     Atomics.wait(i32, index, 0, 1);
   }
-  const foundCells = Atomics.compareExchange(u32, index, 0, wanted) || wanted;
-  const foundBytes = room / foundCells;
-  const expected = { cells: cells ?? foundCells, cellBytes: cellBytes ?? foundBytes };
-  if (
-    foundCells !== expected.cells ||
-    foundBytes !== expected.cellBytes ||
-    (foundCells === wanted && bytes !== foundBytes)
-  ) {
-    throw otherShape(name, { cells: foundCells, cellBytes: foundBytes }, expected);
-  }
-  Atomics.compareExchange(u32, channelWord({ at }, CHANNEL.cell_bytes), 0, foundBytes);
-  return { cells: foundCells, cellBytes: foundBytes };
+  const found = Atomics.compareExchange(u32, index, 0, wanted.cells) || wanted.cells;
+  const shape = { cells: found, cellBytes: room / found };
+  const differs = (cells ?? shape.cells) !== shape.cells || (cellBytes ?? shape.cellBytes) !== shape.cellBytes;
+  if (differs) throw otherShape(name, shape, { cells, cellBytes });
+  Atomics.compareExchange(u32, channelWord({ at }, CHANNEL.cell_bytes), 0, shape.cellBytes);
+  return shape;
 }
 
 function otherShape(name: string, found: object, expected: object): CoexistError {

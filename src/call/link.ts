@@ -13,7 +13,7 @@ import { serveOthers } from './bell.js';
 import { Beside } from './beside.js';
 import { abandon, type Call, complete, type Port, post, requestIn } from './calls.js';
 import { claimCell, leaveCell } from './cells.js';
-import { type Channel, channelWord } from './channel.js';
+import { type Channel, channelWord, serverIndex } from './channel.js';
 import { closed, gone, notCloned, unknownMethod } from './failures.js';
 import { findServed, type Served } from './opening.js';
 import { type CellView, type Rest, readList, writeList } from './payload.js';
@@ -151,9 +151,9 @@ export class Link {
 
   *#find(limits: Limits): Waiting<Served> {
     const { channel } = this;
-    const { u32, name } = channel;
+    const { u32, i64, name } = channel;
     const epoch = channelWord(channel, CHANNEL.epoch);
-    for (;;) {
+    for (let before: number | undefined; ; ) {
       if (!this.#open) throw closed(name);
       const found = findServed(channel);
       if (found === undefined) throw gone(name);
@@ -166,7 +166,10 @@ export class Link {
       const over = limits.over(`a server of ${show(name)}`);
       if (over !== undefined) throw over;
       if (!limits.async) serveOthers();
-      yield { index: epoch, value: found.waitWhile | 0, ms: limits.slice() };
+      const { waitWhile } = found;
+      // Whoever makes it odd and does not put its name there has died: nobody serves, as before.
+      if (before === waitWhile && waitWhile > 1 && Atomics.load(i64, serverIndex(channel)) === 0n) throw gone(name);
+      before = (yield { index: epoch, value: waitWhile | 0, ms: limits.slice() }) ? waitWhile : undefined;
     }
   }
 
