@@ -22,7 +22,7 @@ export interface ErrorRecord {
 /** Of causes and errors, one inside the other: more are shown, not recorded. */
 const DEPTH_MAX = 64;
 /** Read under these names, or not to be set by a plain assignment. */
-const OWN_FIELDS = new Set(['name', 'message', 'stack', 'cause', 'errors', '__proto__']);
+const OWN_FIELDS = new Set(['name', 'message', 'stack', 'cause', '__proto__']);
 const COEXIST_FIELDS = new Set(['code', 'found', 'expected', 'remedy']);
 
 /** The classes that every realm has. */
@@ -33,13 +33,14 @@ const CLASSES: ReadonlyMap<string, new (message: string) => Error> = new Map(
 /** What was thrown, as data that can be passed; `shown`: with nothing in it that only the engine's clone could carry. */
 export function recordOf(thrown: unknown, shown = false): Thrown {
   const records = new Map<Error, ErrorRecord>();
-  const passable = (value: unknown): unknown => (isPassable(value, shown) ? value : show(value));
+  const passable = (value: unknown): unknown => (isPassable(value, shown) ? value : shownAs(value));
 
   const thrownOf = (value: unknown, depth: number): Thrown => {
-    if (!host.clone.isError(value)) return { value: passable(value) };
-    const known = records.get(value);
+    if (!attempt(() => host.clone.isError(value))) return { value: passable(value) };
+    const error = value as Error;
+    const known = records.get(error);
     if (known !== undefined) return { error: known };
-    return depth > DEPTH_MAX ? { value: textOf(value) } : { error: recordOfError(value, depth) };
+    return depth > DEPTH_MAX ? { value: textOf(error) } : { error: recordOfError(error, depth) };
   };
 
   const recordOfError = (error: Error, depth: number): ErrorRecord => {
@@ -53,15 +54,12 @@ export function recordOf(thrown: unknown, shown = false): Thrown {
     // Of a DOMException it is the prototype's.
     const code = attempt(() => (error as { code?: unknown }).code);
     if (code !== undefined) record.code = passable(code);
-    if (Object.hasOwn(error, 'cause'))
-      record.cause = thrownOf(
-        attempt(() => error.cause),
-        depth + 1,
-      );
-    const errors = attempt(() => (error as { errors?: unknown }).errors);
-    if (Array.isArray(errors)) record.errors = errors.map((one) => thrownOf(one, depth + 1));
+    const cause = attempt(() => error.cause);
+    if (attempt(() => Object.hasOwn(error, 'cause'))) record.cause = thrownOf(cause, depth + 1);
+    const errors = attempt(() => arrayOf((error as { errors?: unknown }).errors));
+    if (errors !== undefined) record.errors = errors.map((one) => thrownOf(one, depth + 1));
     for (const key of attempt(() => Object.keys(error)) ?? []) {
-      if (OWN_FIELDS.has(key) || key === 'code') continue;
+      if (OWN_FIELDS.has(key) || Object.hasOwn(record, key)) continue;
       record[key] = passable(attempt(() => (error as unknown as Record<string, unknown>)[key]));
     }
     return record;
@@ -86,10 +84,12 @@ export function errorOf(thrown: unknown): unknown {
     errors.set(record, error);
     if (record.stack !== undefined) hide(error, 'stack', textOf(record.stack));
     if ('cause' in record) hide(error, 'cause', thrownFrom(record.cause));
-    if (Array.isArray(record.errors)) hide(error, 'errors', record.errors.map(thrownFrom));
     for (const key of Object.keys(record)) {
       if (OWN_FIELDS.has(key) || (error instanceof CoexistError && COEXIST_FIELDS.has(key))) continue;
-      Object.defineProperty(error, key, { value: record[key], writable: true, configurable: true, enumerable: true });
+      const value = key === 'errors' && Array.isArray(record.errors) ? record.errors.map(thrownFrom) : record[key];
+      // An AggregateError has had them from the start, and hides them.
+      const enumerable = key !== 'errors' || !(error instanceof AggregateError);
+      Object.defineProperty(error, key, { value, writable: true, configurable: true, enumerable });
     }
     return error;
   };
@@ -138,7 +138,13 @@ function attempt<T>(read: () => T): T | undefined {
   }
 }
 
+const arrayOf = (value: unknown): unknown[] | undefined => (Array.isArray(value) ? Array.from(value) : undefined);
+
+function shownAs(value: unknown): string {
+  return attempt(() => show(value)) ?? `a value of type ${typeof value}`;
+}
+
 function textOf(value: unknown): string {
   if (typeof value === 'string') return value;
-  return attempt(() => String(value)) ?? show(value);
+  return attempt(() => String(value)) ?? shownAs(value);
 }
