@@ -74,7 +74,7 @@ export function errorOf(thrown: unknown): unknown {
 
   const thrownFrom = (from: unknown): unknown => {
     const { error, value } = (from ?? {}) as { error?: unknown; value?: unknown };
-    return typeof error === 'object' && error !== null ? errorOfRecord(error as ErrorRecord) : value;
+    return isObject(error) ? errorOfRecord(error as unknown as ErrorRecord) : value;
   };
 
   const errorOfRecord = (record: ErrorRecord): Error => {
@@ -94,7 +94,9 @@ export function errorOf(thrown: unknown): unknown {
     return error;
   };
 
-  return thrownFrom(thrown);
+  // Nothing says that the outermost must be wrapped.
+  const bare = isObject(thrown) && typeof thrown['message'] === 'string' && !('error' in thrown || 'value' in thrown);
+  return bare ? errorOfRecord(thrown as unknown as ErrorRecord) : thrownFrom(thrown);
 }
 
 function made(record: ErrorRecord): Error {
@@ -138,6 +140,7 @@ function attempt<T>(read: () => T): T | undefined {
   }
 }
 
+const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null;
 const arrayOf = (value: unknown): unknown[] | undefined => (Array.isArray(value) ? Array.from(value) : undefined);
 
 function shownAs(value: unknown): string {

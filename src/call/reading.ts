@@ -112,9 +112,9 @@ function listOf(read: () => unknown): unknown[] {
   try {
     list = read();
   } catch (cause) {
-    throw cause instanceof CoexistError ? cause : broken('payload', String(cause), cause);
+    throw cause instanceof CoexistError ? cause : broken('content', String(cause), cause);
   }
-  if (!Array.isArray(list)) throw broken('payload', typeof list);
+  if (!Array.isArray(list)) throw broken('content', typeof list);
   return list;
 }
 
@@ -129,14 +129,10 @@ function fail(error: Error): never {
 }
 
 function broken(what: string, found: unknown, cause?: unknown): CoexistError {
-  return new CoexistError(
-    'COEXIST_EBROKEN',
-    `the ${what} of a payload is ${found}, which does not fit the rest of it`,
-    {
-      found,
-      expected: 'what docs/ABI.md, clause 66, says',
-      remedy: 'Something other than coexist writes into the area, or a party does not follow the contract.',
-      cause,
-    },
-  );
+  return new CoexistError('COEXIST_EBROKEN', `a payload cannot be read: its ${what} is ${found}`, {
+    found,
+    expected: 'what docs/ABI.md, clause 66, says',
+    remedy: 'Something other than coexist writes into the area, or a party does not follow the contract.',
+    cause,
+  });
 }

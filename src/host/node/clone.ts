@@ -88,7 +88,8 @@ function write(value: unknown): Uint8Array {
 }
 
 function read(bytes: Uint8Array): unknown {
-  const deserializer = new (v8().Deserializer)(bytes);
+  // The default one also reads what v8.serialize has written.
+  const deserializer = new (v8().DefaultDeserializer)(bytes);
   deserializer.readHeader();
   return deserializer.readValue();
 }
