@@ -8,6 +8,9 @@ import { type Channel, host } from '../host/host.js';
 
 /** Messages kept that nobody has asked for: of calls that were given up. The oldest go first. */
 const KEPT_MAX = 1024;
+const TRIES = 10;
+const PAUSE_MS = 2;
+const SLEEPER = new Int32Array(new SharedArrayBuffer(4));
 
 interface Message {
   readonly number: number;
@@ -20,6 +23,7 @@ const random = (): number => Math.floor(Math.random() * 0xffffffff) + 1;
 export class Beside {
   readonly #areaId: number;
   readonly #kept = new Map<number, unknown[]>();
+  readonly #senders = new Map<number, Channel>();
   #channel: Channel | undefined;
   #port = 0;
 
@@ -37,17 +41,23 @@ export class Beside {
     return this.#port;
   }
 
-  /** Throws the engine's error where it cannot be cloned. Returns its number. */
+  /**
+   * Posts a list that message passing has cloned once. Returns the number of the message.
+   * @throws COEXIST_EBUSY
+   */
   post(port: number, list: readonly unknown[]): number {
-    // Opened for this post alone: an open channel receives whatever others post to that port.
-    const channel = host.channel(this.#name(port));
+    const channel = this.#sender(port);
     const number = random();
-    try {
-      channel.post({ number, list });
-    } finally {
-      channel.close();
+    for (let tries = 1; ; tries++) {
+      try {
+        channel.post({ number, list });
+        return number;
+      } catch (cause) {
+        // What the runtime clones by its own means (a Blob) it posts only where there is one other member of the channel.
+        if (tries === TRIES) throw busy(cause);
+        Atomics.wait(SLEEPER, 0, 0, PAUSE_MS);
+      }
     }
-    return number;
   }
 
   /**
@@ -63,6 +73,19 @@ export class Beside {
     const list = this.#kept.get(number) as unknown[];
     this.#kept.delete(number);
     return list;
+  }
+
+  // Kept until the event loop turns, since a channel that is closed is a member until then. Not longer: a member gets whatever others post.
+  #sender(port: number): Channel {
+    const kept = this.#senders.get(port);
+    if (kept !== undefined) return kept;
+    const channel = host.channel(this.#name(port));
+    this.#senders.set(port, channel);
+    host.soon(() => {
+      this.#senders.delete(port);
+      channel.close();
+    });
+    return channel;
   }
 
   close(): void {
@@ -86,6 +109,15 @@ export class Beside {
       break;
     }
   }
+}
+
+function busy(cause: unknown): CoexistError {
+  return new CoexistError('COEXIST_EBUSY', 'another thread is posting to the same receiver', {
+    found: String(cause),
+    expected: 'one thread at a time, where objects of the runtime (a Blob, a KeyObject) are passed',
+    remedy: 'Try again when the event loop has turned; nothing was sent.',
+    cause,
+  });
 }
 
 function missing(number: number): CoexistError {

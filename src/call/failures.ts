@@ -24,6 +24,7 @@ export const unknownMethod = (name: string, method: unknown, methods: readonly s
   });
 
 export const notCloned = (name: string, method: string, args: readonly unknown[], cause: unknown): CoexistError =>
+  notClonedButBusy(cause) ??
   new CoexistError(
     'COEXIST_EINVAL',
     `the arguments of ${show(method)} of ${show(name)} cannot be cloned (${args.map(show).join(', ')}): ${messageOf(cause)}`,
@@ -36,6 +37,7 @@ export const notCloned = (name: string, method: string, args: readonly unknown[]
   );
 
 export const resultNotCloned = (method: string | undefined, result: unknown, cause: unknown): CoexistError =>
+  notClonedButBusy(cause) ??
   new CoexistError(
     'COEXIST_EINVAL',
     `the result of ${show(method)} cannot be cloned (${show(result)}): ${messageOf(cause)}`,
@@ -72,5 +74,9 @@ export const cutOff = (method: string | undefined): CoexistError =>
     expected: 'a method that returns or throws',
     remedy: 'How far it came is not known.',
   });
+
+/** It could be cloned, but not be posted just now. */
+const notClonedButBusy = (cause: unknown): CoexistError | undefined =>
+  cause instanceof CoexistError && cause.code === 'COEXIST_EBUSY' ? cause : undefined;
 
 const messageOf = (error: unknown): string => String((error as Error | null)?.message ?? error);
