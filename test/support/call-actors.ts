@@ -4,6 +4,8 @@
 import { Actor, until } from './actor.js';
 import { type CopyName, copyUrl } from './copies.js';
 
+const REACHED_MS = 10_000;
+
 /** Words that a test and a method share. */
 export class Gate {
   readonly words: Int32Array<SharedArrayBuffer>;
@@ -24,6 +26,13 @@ export class Gate {
 
   reached(count = 1): Promise<void> {
     return until(`${count} methods have begun`, () => this.begun >= count);
+  }
+
+  /** The same, for a test that is blocked itself. */
+  reachedBlocking(count = 1): void {
+    for (const deadline = Date.now() + REACHED_MS; this.begun < count; ) {
+      if (Date.now() > deadline) throw new Error(`${count} methods have not begun within ${REACHED_MS} ms`);
+    }
   }
 
   open(): void {
