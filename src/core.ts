@@ -48,6 +48,8 @@ export type { ShardedOptions, ShardIndex } from './percpu/shards.js';
 export { type Bucket, type HistogramData, type HistogramSnapshot, snapshotOf } from './percpu/snapshot.js';
 export type { AcquireInstanceOptions, Declaration } from './singleton/declaration.js';
 export type { ThreadName } from './singleton/errors.js';
+export { type HostedDeclaration, HostedSingleton } from './singleton/hosted.js';
+export { type HostedCalls, type HostedMethods, HostedReference, type Remote } from './singleton/hosted-reference.js';
 export type { Loan } from './singleton/loans.js';
 export { type InstanceMemory, type MemoryDeclaration, MemoryReference, MemorySingleton } from './singleton/memory.js';
 export { singleton } from './singleton/singleton.js';

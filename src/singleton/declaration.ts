@@ -1,9 +1,9 @@
 // What a user says of a singleton: how it is declared, and what becomes of that before anything lives.
 
 import { invalid } from '../abi/errors.js';
-import type { AreaLike } from '../area/current.js';
 import { host } from '../host/host.js';
 import type { WaitOptions } from '../sync/wait.js';
+import type { Area } from '../thread/area.js';
 import type { Refusal } from './errors.js';
 import { type Record, recordOf } from './record.js';
 import type { Wanted } from './transitions.js';
@@ -17,7 +17,7 @@ export interface Declaration {
   /** Where it may be made. Default 'any'. */
   readonly thread?: 'any' | 'main' | undefined;
   /** A private area; the process's own if left out. */
-  readonly area?: AreaLike | undefined;
+  readonly area?: Area | undefined;
 }
 
 export interface AcquireInstanceOptions extends WaitOptions {

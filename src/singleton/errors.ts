@@ -88,12 +88,13 @@ export function recursion(record: Record, what: string): CoexistError {
   );
 }
 
-export function gone(record: Record, generation: number): CoexistError {
+export function gone(record: Record, generation: number, cause?: unknown): CoexistError {
   const state = wordOf(record, 'state');
   return new CoexistError('COEXIST_EGONE', `generation ${generation} of ${record.place.label} is gone`, {
     found: { key: record.key, phase: SINGLETON_PHASES[phaseOf(state)], generation: generationOf(state) },
     expected: `generation ${generation}, live`,
     remedy: 'Release this reference and acquire a new one.',
+    cause,
   });
 }
 

@@ -2,14 +2,26 @@
 // else is a transition under the inner lock.
 
 import { INSTANCE_MEMORY, SINGLETON_DYING, SINGLETON_FAILED, SINGLETON_LIVE } from '../abi/singleton.js';
+import { serveOthers } from '../call/bell.js';
 import { host } from '../host/host.js';
 import { countIndex } from '../sync/holders.js';
 import { Looks } from '../sync/owner-word.js';
 import { type Limits, SLICE_MS, type Waiting } from '../sync/wait.js';
-import { generationOf, noteCause, phaseOf, type Record, stateOf, storeWord, wordIndex, wordOf } from './record.js';
+import {
+  actorOf,
+  generationOf,
+  noteCause,
+  phaseOf,
+  type Record,
+  stateOf,
+  storeWord,
+  wordIndex,
+  wordOf,
+} from './record.js';
 import { anyCounts, countUp, freeDead, ownRow, phaseIndex } from './rows.js';
 import {
   become,
+  beginEnding,
   type Claimed,
   creatorDied,
   empty,
@@ -101,9 +113,16 @@ export class Machine {
         ending = leaveRecord(record, token);
       }
       if (claimed !== undefined) return claimed;
-      if (ending !== 0) this.#finishQuietly(ending);
-      else if (over !== undefined) throw over;
-      else looks.woke(yield { index: this.#state, value: state, ms: limits.slice() });
+      if (ending !== 0) {
+        this.#finishQuietly(ending);
+        continue;
+      }
+      // Not in the lock: where this thread is the creator, it finalizes at once.
+      if (phaseOf(state) === SINGLETON_DYING) this.plan.ring(actorOf(record), true);
+      if (over !== undefined) throw over;
+      // The other thread may need what this one serves.
+      if (!limits.async) serveOthers();
+      looks.woke(yield { index: this.#state, value: state, ms: limits.slice() });
     }
   }
 
@@ -139,7 +158,8 @@ export class Machine {
         if (creatorDied(this.record)) empty(this.record, state);
         else creator = endUnheld(this.record, state);
       } else if (phase > SINGLETON_LIVE && phase !== SINGLETON_FAILED) {
-        resume(this.record, this.plan, true);
+        resume(this.record, true);
+        if (phase === SINGLETON_DYING) creator = actorOf(this.record);
       }
     });
     this.#end(creator, ending);
@@ -163,6 +183,30 @@ export class Machine {
       if (this.#isState(word)) creator = endUnheld(this.record, word);
     });
     this.#end(creator, ending);
+  }
+
+  /** Hosted: begins to finalize, in the creator's thread; see `beginEnding`. */
+  beginEnding(word: number): number {
+    let ending = 0;
+    locked(this.record, () => {
+      ending = beginEnding(this.record, word);
+    });
+    return ending;
+  }
+
+  /** Whether nobody holds the instance of this live word any more, as far as one look tells. */
+  isDying(word: number): boolean {
+    return this.#isState(stateOf(SINGLETON_DYING, generationOf(word)));
+  }
+
+  /** Empties what has gone with its creator. True where the reference of this live word is void then. */
+  lostCreator(word: number): boolean {
+    if (this.#isState(word) && creatorDied(this.record)) {
+      locked(this.record, () => {
+        if (this.#isState(word)) empty(this.record, word);
+      });
+    }
+    return this.isGone(word);
   }
 
   /** The finalizer has ended, with an error or without. */
@@ -201,7 +245,7 @@ export class Machine {
       return 0;
     }
     if (wordOf(this.record, 'kind') === INSTANCE_MEMORY) this.#known = word;
-    else if (this.#lostCreator(word)) return 0;
+    else if (this.#lostNow(word)) return 0;
     return word;
   }
 
@@ -223,15 +267,11 @@ export class Machine {
   }
 
   // Whether an instance that goes with its creator has done so; asked once in a slice.
-  #lostCreator(word: number): boolean {
+  #lostNow(word: number): boolean {
     const now = host.now();
     if (now - this.#asked < SLICE_MS) return false;
     this.#asked = now;
-    if (!creatorDied(this.record)) return false;
-    locked(this.record, () => {
-      if (this.#isState(word)) empty(this.record, word);
-    });
-    return true;
+    return this.lostCreator(word);
   }
 
   #askLater(word: number): void {
@@ -250,7 +290,7 @@ export class Machine {
 
   // What is left to do outside the lock.
   #end(creator: bigint, ending: number): void {
-    if (creator !== 0n) this.plan.ring(creator);
+    if (creator !== 0n) this.plan.ring(creator, false);
     if (ending !== 0) this.#finish(ending);
   }
 

@@ -39,8 +39,8 @@ export interface Plan {
   readonly refusal: Refusal | undefined;
   /** Memory: the user's finalizer, run in this thread between FINALIZING and EMPTY. */
   finalize(): void;
-  /** Hosted: tells the creator that there is something to do. */
-  ring(creator: bigint): void;
+  /** Hosted: tells the creator that there is something to do; again, where it has not done it for a while. */
+  ring(creator: bigint, again: boolean): void;
 }
 
 export interface Wanted {
@@ -114,16 +114,15 @@ export function step(record: Record, plan: Plan, wanted: Wanted, look: Look): Cl
     return { word: state, constructing: false };
   }
   if (waitsForItself && phase === SINGLETON_FINALIZING) throw recursion(record, 'finalizer');
-  return resume(record, plan, look.actor) ? begin(record, plan, generation + 1) : undefined;
+  return resume(record, look.actor) ? begin(record, plan, generation + 1) : undefined;
 }
 
 /** DYING or FINALIZING: goes on for a dead actor. True where the singleton is empty then. */
-export function resume(record: Record, plan: Plan, ask: boolean): boolean {
+export function resume(record: Record, ask: boolean): boolean {
   const state = wordOf(record, 'state');
   const died = ask && actorDied(record);
   if (phaseOf(state) === SINGLETON_FINALIZING || isHosted(record)) {
     if (died) empty(record, state);
-    else if (phaseOf(state) === SINGLETON_DYING) plan.ring(actorOf(record));
     return died;
   }
   // Whoever leaves the lock as the actor goes on to finalize.
@@ -138,6 +137,16 @@ function begin(record: Record, { refusal, type, kind }: Plan, generation: number
   storeWord(record, 'kind', kind);
   become(record, stateOf(SINGLETON_CONSTRUCTING, generation));
   return { word: stateOf(SINGLETON_LIVE, generation), constructing: true };
+}
+
+/** Hosted, DYING: the creator, this thread, finalizes it from now on. The state that ends it, 0 where it is another's or not dying. */
+export function beginEnding(record: Record, word: number): number {
+  const generation = generationOf(word);
+  const dying = wordOf(record, 'state') === stateOf(SINGLETON_DYING, generation);
+  if (!dying || !isHosted(record) || !isActor(record)) return 0;
+  const ending = stateOf(SINGLETON_FINALIZING, generation);
+  storeWord(record, 'state', ending);
+  return ending;
 }
 
 /** LIVE: DYING, unless a row counts. Returns the creator that is to be told, 0n if none is. */

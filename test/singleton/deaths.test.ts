@@ -148,7 +148,7 @@ describe.each(BACKENDS)('%s', (backend) => {
     ['CONSTRUCTING', 'the constructor'],
     ['DYING', 'whoever let go last'],
     ['FINALIZING', 'the finalizer'],
-  ] as const)(`%s: a waiter finds the death of %s within ${BOUND_MS} ms, however often it is woken`, (phase) => {
+  ] as const)(`%s: a waiter finds the death of %s within ${BOUND_MS} ms, however often it is woken`, (phase, _) => {
     for (const woken of [false, true]) {
       const area = areaFor(backend);
       const it = singleton(KEY, { bytes: 64, create() {}, area });
