@@ -14,6 +14,7 @@ import { identityOf, kill, livesInProc, ownIdentity } from '../support/threads.j
 const KEY = 'app/cache';
 const FINALIZED_BY = 0;
 const FINALIZED = 1;
+const BLOCKED = 2;
 const actors: Actor[] = [];
 afterEach(async () => {
   await Promise.all(actors.splice(0).map((actor) => actor.terminate()));
@@ -64,7 +65,7 @@ async function worker(backend: Backend, area: Area, copy: CopyName = 'a'): Promi
       const lib = await load(url);
       const { threadId } = process.getBuiltinModule('node:worker_threads');
       state['cache'] = lib.singleton(key, {
-        create: () => ({ items: new Map<string, unknown>() }),
+        create: (): Store => ({ items: new Map(), ended: false }),
         finalize() {
           Atomics.store(log, 0, threadId);
           Atomics.add(log, 1, 1);
@@ -106,6 +107,15 @@ const callIn = (actor: Actor, form: 'callSync' | 'call', method: 'get' | 'set', 
 
 const releaseIn = (actor: Actor): Promise<void> =>
   actor.run(({ state }) => (state['references'] as Held[]).pop()?.release());
+/** Lets the actor's thread stand still for good. */
+async function stopped(actor: Actor): Promise<void> {
+  Atomics.store(log, BLOCKED, 0);
+  actor.post((_: ActorContext, log: Int32Array) => {
+    Atomics.store(log, 2, 1);
+    Atomics.wait(log, 3, 0);
+  }, log);
+  await until('it stands still', () => Atomics.load(log, BLOCKED) === 1);
+}
 const ended = (times: number): Promise<void> => until('it was finalized', () => Atomics.load(log, FINALIZED) === times);
 
 describe.each(BACKENDS)('%s', (backend) => {
@@ -173,7 +183,9 @@ describe.each(BACKENDS)('%s', (backend) => {
     expect(reference.callSync('caller')).toBe(0);
     expect(() => reference.callSync('refuse')).toThrow(RangeError);
     await expect(reference.call('refuse')).rejects.toThrow('not that');
-    const { message } = failure('COEXIST_EINVAL', () => reference.callSync('nothing' as never));
+    const { message } = failure('COEXIST_EINVAL', () =>
+      (reference as unknown as Record<string, (name: string) => unknown>)['callSync']!('nothing'),
+    );
     for (const name of ['get', 'set', 'later']) expect(message).toContain(name);
     const controller = new AbortController();
     controller.abort();
@@ -186,10 +198,8 @@ describe.each(BACKENDS)('%s', (backend) => {
     const it = cacheIn(area);
     const reference = it.acquire();
     const other = await openIn('b', backend, area);
-    const theirs = (other.lib.singleton as typeof singleton)(KEY, {
-      methods: {},
-      area: other.area,
-    }) as unknown as Cache;
+    const declare = other.lib.singleton as unknown as typeof singleton;
+    const theirs = declare(KEY, { methods: {}, area: other.area }) as unknown as Cache;
     const joined = theirs.get()!;
     expect([joined.created, joined.instance]).toEqual([false, undefined]);
     expect(joined.callSync('set', 'k', 5)).toBe(1);
@@ -375,23 +385,14 @@ describe.each(BACKENDS)('%s', (backend) => {
     test('while a call is under way', async () => {
       const area = areaFor(backend);
       const owner = await worker(backend, area);
-      await owner
-        .run(({ state }, memory) => {
-          const { singleton, openArea } = state['lib'] as typeof import('../../src/core.js');
-          void [singleton, openArea, memory];
-        }, memoryOf(area))
-        .catch(() => undefined);
       await takeIn(owner);
       const it = cacheIn(area);
       const reference = it.acquire();
       reference.callSync('get', 'a');
       const identity = await identityOf(owner);
       // It serves nothing any more: its event loop stands still.
-      owner.post(() => {
-        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
-      });
+      await stopped(owner);
       const call = rejection('COEXIST_EGONE', reference.call('get', 'a'));
-      await new Promise((resolve) => setTimeout(resolve, 20));
       await owner.terminate();
       await until('the thread is gone', () => !livesInProc(identity));
       expect((await call).message).toContain(KEY);
@@ -403,10 +404,7 @@ describe.each(BACKENDS)('%s', (backend) => {
       const { owner, it, reference, bytes } = await scene();
       await releaseIn(owner);
       const identity = await identityOf(owner);
-      owner.post(() => {
-        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0);
-      });
-      await new Promise((resolve) => setTimeout(resolve, 20));
+      await stopped(owner);
       reference.release();
       expect(bytes.phase()).toBe('DYING');
       expect(it.get()).toBeUndefined();
