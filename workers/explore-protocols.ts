@@ -64,6 +64,19 @@ export const LONG: readonly Reach[] = [
   { threads: 4, maxPreemptions: 4, kills: 1, random: 20_000 },
 ];
 
+/** Of singletons, whose schedules are long: each acquire and release is a dozen steps under the lock. */
+const SHORT_SINGLETON: readonly Reach[] = [
+  { threads: 2, maxPreemptions: 1, kills: 0 },
+  { threads: 2, maxPreemptions: 0, kills: 1 },
+];
+const LONG_SINGLETON: readonly Reach[] = [
+  { threads: 2, maxPreemptions: 3, kills: 0 },
+  { threads: 2, maxPreemptions: 2, kills: 1 },
+  { threads: 3, maxPreemptions: 2, kills: 0 },
+  { threads: 3, maxPreemptions: 1, kills: 1 },
+  { threads: 4, maxPreemptions: 4, kills: 1, random: 20_000 },
+];
+
 /** Of rings, whose schedules are few: most steps are of words that one thread alone writes. */
 const LONG_RING: readonly Reach[] = [
   { threads: 2, maxPreemptions: 5, kills: 0 },
@@ -127,6 +140,15 @@ export const protocols: readonly Protocol[] = [
     { name: 'pool', about: 'allocating and freeing the items of a pool' },
     { name: 'pool-dead', module: 'pool', variant: 'dead', about: 'freeing the items of a dead thread' },
   ].map((protocol) => ({ ...protocol, short: SHORT_PERCPU })),
+  ...[
+    { name: 'singleton', about: 'acquiring, using and releasing a singleton' },
+    { name: 'singleton-get', module: 'singleton', variant: 'get', about: 'get against a release' },
+    { name: 'singleton-throws', module: 'singleton', variant: 'throws', about: 'a constructor throws, others retry' },
+    { name: 'singleton-loan', module: 'singleton', variant: 'loan', about: 'a reference is lent and adopted' },
+    { name: 'singleton-revoke', module: 'singleton', variant: 'revoke', about: 'the same, and it may be taken back' },
+    { name: 'singleton-reclaim', module: 'singleton', variant: 'reclaim', about: 'who held it is dead' },
+    { name: 'singleton-discard', module: 'singleton', variant: 'discard', about: 'it goes with its dead creator' },
+  ].map((protocol) => ({ ...protocol, short: SHORT_SINGLETON, long: LONG_SINGLETON })),
 ];
 
 /** A lock, the lock with a wait that may time out at any moment, and with one that may be aborted at any look. */

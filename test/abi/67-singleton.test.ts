@@ -318,22 +318,26 @@ describe.each(BACKENDS)('%s', (backend: Backend) => {
     expect(states.at(-1)?.[0]).toBe(stateWord('EMPTY', 7));
   });
 
-  test('createNew: COEXIST_EEXIST in every phase but EMPTY, and after an explicit retry', async () => {
+  test('createNew: COEXIST_EEXIST while one lives or is being made; waits for the end of one that dies', async () => {
     for (const phase of PHASES) {
-      const parties = forged(backend, 'memory', {
-        state: stateWord(phase, 5),
-        actor: Y,
-        ...held(2, Y, 1, live(5)),
-        holders_used: 3,
-      });
-      const { one, words, diary } = parties;
+      const rows = { ...held(2, Y, 1, live(5)), holders_used: 3 };
+      const { one, words, diary } = forged(backend, 'memory', { state: stateWord(phase, 5), actor: Y, ...rows });
       const before = withoutRows(words.state());
-      if (phase === 'EMPTY') expect(one.createNew().created).toBe(true);
-      else if (phase !== 'FAILED') {
-        failure('COEXIST_EEXIST', () => one.createNew());
-        await rejection('COEXIST_EEXIST', one.createNewAsync());
-        expect([withoutRows(words.state()), diary]).toEqual([before, []]);
+      const code = {
+        LIVE: 'COEXIST_EEXIST',
+        CONSTRUCTING: 'COEXIST_EEXIST',
+        DYING: 'COEXIST_ETIMEDOUT',
+        FINALIZING: 'COEXIST_ETIMEDOUT',
+        FAILED: 'COEXIST_EFAILED',
+        EMPTY: undefined,
+      }[phase];
+      if (code === undefined) {
+        expect(one.createNew().created).toBe(true);
+        continue;
       }
+      failure(code, () => one.createNew({ timeout: 5 }));
+      await rejection(code, one.createNewAsync({ timeout: 5 }));
+      expect([withoutRows(words.state()), diary]).toEqual([before, []]);
     }
   });
 
