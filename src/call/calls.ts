@@ -127,7 +127,7 @@ function* settle(call: Call, limits: Limits): Waiting<void> {
       }
       askAgain(channel, k, request, served.slot);
     }
-    const itself = served.server === bells.self && !limits.async;
+    const itself = served.own && !limits.async;
     if (itself || over !== undefined) {
       const taken = (Atomics.load(i32, state) & PHASE_MASK) === PHASE_TAKEN;
       if (!giveUp(channel, k, request, served.bell)) return;

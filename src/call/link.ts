@@ -12,7 +12,7 @@ import { CLAIM_NONE, CLAIM_OVER } from '../wasm/call.js';
 import { serveOthers } from './bell.js';
 import { Beside } from './beside.js';
 import { abandon, type Call, complete, type Port, post, requestIn } from './calls.js';
-import { claimCell, leaveCell } from './cells.js';
+import { claimCell, leaveCell, settled } from './cells.js';
 import { type Channel, channelWord, serverIndex } from './channel.js';
 import { closed, gone, notCloned, unknownMethod } from './failures.js';
 import { findServed, type Served } from './opening.js';
@@ -72,7 +72,7 @@ export class Link {
       served = this.#served as Served;
       method = served.methods.get(name) as number;
     }
-    const { epoch, bell } = served as Served;
+    const { epoch, bell, own } = served as Served;
     const cell = cells[k] as CellView;
     const request = requestIn(cell);
     this.#hint = k;
@@ -80,7 +80,8 @@ export class Link {
     const depth = this.#blocking.push({ k, request, bell });
     const rest = this.#write(cell, name, args, options, (served as Served).port, depth);
     const posted = steps.post(at, cell.at, k, epoch, method as number, this.#slot, this.#port.number, bell);
-    if (posted !== 0 && this.#spinner.look(steps, cell.at + CELL.state.offset, request)) {
+    const state = cell.at + CELL.state.offset;
+    if (posted !== 0 && (own ? serveItself(channel, state, request) : this.#spinner.look(steps, state, request))) {
       const { i32 } = channel;
       const word = cell.at >>> 2;
       const whole = i32[word + LENGTH] === i32[word + TOTAL];
@@ -232,4 +233,10 @@ export class Link {
       this.#abandon(0);
     });
   }
+}
+
+// In the server's own thread nobody else would do it meanwhile.
+function serveItself({ i32 }: Channel, state: number, request: number): boolean {
+  serveOthers();
+  return settled(Atomics.load(i32, state >>> 2), request);
 }

@@ -20,7 +20,8 @@ import { type Channel, callerIndex, cellWord, channelWord, serverIndex } from '.
 /** A channel's server, as a caller knows it. */
 export interface Served {
   readonly epoch: number;
-  readonly server: bigint;
+  /** Whether that is this thread. */
+  readonly own: boolean;
   readonly slot: number;
   /** Byte offset of its bell. */
   readonly bell: number;
@@ -62,7 +63,7 @@ export function findServed(channel: Channel): Served | { readonly waitWhile: num
     const names = host.decodeUtf8(channel.u8.slice(start, start + length));
     if (read(CHANNEL.epoch) !== epoch) continue;
     const methods = new Map(names === '' ? [] : names.split('\0').map((name, k) => [name, k]));
-    return { epoch, server, slot, bell: channel.bells.of(slot), port, methods };
+    return { epoch, own: server === channel.bells.self, slot, bell: channel.bells.of(slot), port, methods };
   }
 }
 
