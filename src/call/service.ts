@@ -53,13 +53,14 @@ export class Service implements ContextOwner {
   /** Looks at the cells that somebody asks it to look at; whether there were any. Throws nothing. */
   serve(): boolean {
     // hot: one wasm call, where there are none
-    const { steps, at } = this.channel;
+    const { steps, at, cells } = this.channel;
     let bits = this.#open ? steps.ready(at) : 0;
     if (bits === 0) return false;
     while (bits !== 0 && this.#open) {
       const k = 31 - Math.clz32(bits);
       bits &= ~(1 << k);
-      this.#look(k);
+      // What is of no cell means nothing.
+      if (k < cells.length) this.#look(k);
     }
     return true;
   }
