@@ -147,6 +147,7 @@ export const protocols: readonly Protocol[] = [
     { name: 'singleton-loan', module: 'singleton', variant: 'loan', about: 'a reference is lent and adopted' },
     { name: 'singleton-revoke', module: 'singleton', variant: 'revoke', about: 'the same, and it may be taken back' },
     { name: 'singleton-reclaim', module: 'singleton', variant: 'reclaim', about: 'who held it is dead' },
+    { name: 'singleton-nested', module: 'singleton', variant: 'nested', about: 'a second reference against reclaims' },
     { name: 'singleton-discard', module: 'singleton', variant: 'discard', about: 'it goes with its dead creator' },
   ].map((protocol) => ({ ...protocol, short: SHORT_SINGLETON, long: LONG_SINGLETON })),
 ];

@@ -2,7 +2,7 @@
 // constructed once, is finalized once at most, and never while somebody holds it; what one holds is constructed and not finalized.
 // Variants: get (all but the first only look), throws (the first constructor throws, the others retry), loan (the first thread lends
 // to the second), revoke (it may take the loan back), reclaim (a dead thread holds it; all reclaim), discard (it goes with its
-// creator, who is dead), twice (each thread acquires twice).
+// creator, who is dead), nested (one takes two references, the others reclaim), twice (each thread acquires twice).
 
 import type { AreaValue, KindName, MemoryReference, MemorySingleton } from '../src/core.js';
 import type { ExploreContext } from '../src/explore.js';
@@ -202,7 +202,18 @@ function borrower(context: ExploreContext): void {
 function run(context: ExploreContext): void {
   const { variant } = dataOf(context);
   const { singleton } = oneOf(context);
-  if (variant === 'reclaim') {
+  if (variant === 'nested') {
+    // One that holds takes another reference while the others ask whether anybody holds.
+    if (context.index === 0) {
+      const reference = acquire(context) as MemoryReference;
+      use(context, reference);
+      const again = singleton.get();
+      assert(again !== undefined, 'get gave nothing to a thread that holds');
+      again.release();
+      use(context, reference);
+      letGo(context, reference);
+    } else singleton.reclaim();
+  } else if (variant === 'reclaim') {
     if (context.index === 1) {
       const reference = singleton.get();
       if (reference !== undefined) {

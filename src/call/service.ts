@@ -99,7 +99,9 @@ export class Service implements ContextOwner {
   // hot: two wasm calls besides the method, for a call in one part
   #look(k: number): void {
     const { i32, steps, cells } = this.channel;
-    const cell = cells[k] as CellView;
+    const cell = cells[k];
+    // Somebody else has set a bit of no cell.
+    if (cell === undefined) return;
     const taken = steps.take(cell.at, this.#epoch);
     if (taken === 0) {
       this.#contexts[k]?.look();

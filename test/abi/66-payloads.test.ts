@@ -172,7 +172,15 @@ describe.each(BACKENDS)('%s', (backend: Backend) => {
     });
 
     test('JSON only for what comes back as it was', () => {
-      const json = ['plain objects', 'with other letters', 'several', 'null', 'booleans'];
+      const json = [
+        'own toJSON',
+        'own __proto__',
+        'plain objects',
+        'with other letters',
+        'several',
+        'null',
+        'booleans',
+      ];
       for (const [name, values] of Object.entries(VALUES)) {
         const { client, raw } = libraryCalls<Echo>(backend, ['echo']);
         let how = '';
@@ -261,15 +269,15 @@ describe.each(BACKENDS)('%s', (backend: Backend) => {
 
   describe('beside', () => {
     const hex = (value: number): string => (value >>> 0).toString(16).padStart(8, '0');
-    const channelOf = (area: { readonly id: number }, port: number): BroadcastChannel =>
+    const channelOf = (area: { readonly id: number }, port: number) =>
       new BroadcastChannel(`${BESIDE_PREFIX}${hex(area.id)}.${hex(port)}`);
     interface Posted {
       readonly number: number;
       readonly list: unknown[];
     }
-    const messages = (channel: BroadcastChannel): Posted[] => {
+    const messages = (channel: { onmessage: unknown }): Posted[] => {
       const seen: Posted[] = [];
-      channel.onmessage = ({ data }) => seen.push(data as Posted);
+      channel.onmessage = ({ data }: { data: Posted }) => seen.push(data);
       return seen;
     };
 
@@ -335,7 +343,7 @@ describe.each(BACKENDS)('%s', (backend: Backend) => {
         expect([words.phase(k), words.word(`cell${k}.length`)]).toEqual(['REPLY', 4]);
         await until('the message is there', () => seen.length === 1);
         expect(new Uint32Array(Uint8Array.from(words.part(k)).buffer)[0]).toBe(seen[0]?.number);
-        expect((seen[0]?.list[0] as SharedArrayBuffer).byteLength).toBe(16);
+        expect(seen[0]?.list[0]).toBeInstanceOf(SharedArrayBuffer);
       } finally {
         channel.close();
       }
@@ -374,8 +382,7 @@ describe.each(BACKENDS)('%s', (backend: Backend) => {
       const record = {
         name: 'TypeError',
         message: 'from afar',
-        stack: 'TypeError: from afar\n    at there',
-        cause: { error: { name: 'Error', message: 'inner', stack: 'Error: inner' } },
+        cause: { error: { name: 'Error', message: 'inner' } },
       };
       for (const value of [record, { error: record }, { value: 'thrown' }]) {
         const { error } = withSleeps(
