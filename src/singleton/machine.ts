@@ -249,7 +249,7 @@ export class Machine {
     return word;
   }
 
-  // `provisional`: the row counts 1 for a live word that was over, or in question, when it was looked at again.
+  // `provisional`: the row counts this one already, for a live word that was over, or in question, when it was looked at again.
   #getLocked(provisional: boolean): number {
     const row = this.row();
     let word = 0;

@@ -19,7 +19,7 @@ export function createSingletonTwin({ i32, u32, i64 }: LockViews): SingletonStep
       if (i32[phase] === word && held !== 0) {
         if (held === -1) return 0;
         i32[count] = held + 1;
-        return Atomics.load(i32, state) === word ? word : 0;
+        return Atomics.load(i32, state) === word ? word : -1;
       }
       Atomics.store(i32, count, 0);
       Atomics.store(i32, phase, word);

@@ -23,7 +23,7 @@
         (return
           (select
             (local.get $word)
-            (i32.const 0)
+            (i32.const -1)
             (i32.eq (i32.atomic.load offset=%singleton.state% (local.get $at)) (local.get $word))))))
     (i32.atomic.store offset=%holder.count% (local.get $row) (i32.const 0))
     (i32.atomic.store offset=%holder.phase% (local.get $row) (local.get $word))
