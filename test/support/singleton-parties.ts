@@ -8,7 +8,7 @@ import { singletonWords } from './singleton-memory.js';
 
 export const KEY = 'one';
 export const BYTES = 64;
-const HEAP = 65536;
+const HEAP = 2 ** 18;
 
 export const singletonArea = (backend: Backend) => smallArea(backend, { heapBytes: HEAP });
 
