@@ -156,8 +156,9 @@ export function endUnheld(record: Record, word: number): bigint {
     become(record, word);
     return 0n;
   }
-  if (isHosted(record)) return actorOf(record);
-  storeActor(record, record.place.ground.self);
+  if (!isHosted(record)) storeActor(record, record.place.ground.self);
+  else if (!actorDied(record)) return actorOf(record);
+  else empty(record, word);
   return 0n;
 }
 
