@@ -5,8 +5,8 @@ import type { Area } from 'coexist';
 import { singleton } from 'coexist/singleton';
 import { afterEach, describe, expect, test } from 'vitest';
 import { type Actor, until } from '../support/actor.js';
-import { BACKENDS, type Backend, startActor } from '../support/backends.js';
-import type { CopyName } from '../support/copies.js';
+import { BACKENDS, type Backend, memoryOf, startActor } from '../support/backends.js';
+import { type CopyName, copyUrl } from '../support/copies.js';
 import { rejection } from '../support/failures.js';
 import {
   areaFor,
@@ -124,6 +124,37 @@ describe.each(BACKENDS)('%s', (backend) => {
     else expect(made?.reason).toMatchObject({ code: 'COEXIST_EEXIST' });
     expect(old?.generation).toBe(0);
     expect([words[CONSTRUCTED], words[FINALIZED]]).toEqual([2, 1]);
+  });
+
+  test('declared for the main thread: a worker joins it, and never makes it', async () => {
+    const area = areaFor(backend);
+    const actor = await startActor(backend);
+    actors.push(actor);
+    const attempt = (): Promise<unknown> =>
+      actor.run(
+        async ({ load }, { url, memory, key }) => {
+          const lib = await load(url);
+          const it = lib.singleton(key, { bytes: 64, create() {}, thread: 'main', area: lib.openArea(memory) });
+          const allowed = it.allowed();
+          const codes = (['acquire', 'createNew'] as const).map((method) => {
+            try {
+              return it[method]().created;
+            } catch (error) {
+              const { code, message } = error as { code: string; message: string };
+              return message.includes('main thread') ? code : message;
+            }
+          });
+          return [allowed.allowed, allowed.allowed ? undefined : allowed.code, ...codes];
+        },
+        { url: copyUrl('a', 'core.js'), memory: memoryOf(area), key: KEY },
+      );
+    const refused = 'COEXIST_EREFUSED';
+    expect(await attempt()).toEqual([false, refused, refused, refused]);
+    // This process runs tests in its main thread.
+    const it = singleton(KEY, { bytes: 64, create() {}, thread: 'main', area });
+    expect(it.peek().phase).toBe('EMPTY');
+    expect(it.acquire().created).toBe(true);
+    expect((await attempt()) as unknown[]).toMatchObject([false, refused, false, expect.stringContaining('LIVE')]);
   });
 
   test('threads that take and release in a race: one constructs for each generation, and each is finalized once', async () => {

@@ -382,6 +382,13 @@ describe.each(BACKENDS)('%s', (backend) => {
       }
     });
 
+    test('and who holds it only lets go: it is empty, and waits for nobody', async () => {
+      const { owner, it, reference } = await scene();
+      await kill(owner);
+      reference.release();
+      expect(it.peek()).toMatchObject({ phase: 'EMPTY', generation: 1, total: 0 });
+    });
+
     test('while a call is under way', async () => {
       const area = areaFor(backend);
       const owner = await worker(backend, area);

@@ -166,13 +166,18 @@ describe.each(BACKENDS)('%s', (backend) => {
   });
 
   test('the table is full: the loan, or the reference, is refused, and nothing has changed', () => {
-    const { it, bytes } = scene();
+    const { area, it, bytes } = scene();
     const reference = it.acquire();
     for (let k = 1; k < 8; k++) bytes.plantRow(k, (1n << 61n) | BigInt(k), 0, 0);
     failure('COEXIST_EFULL', () => reference.lend());
     expect(it.peek().total).toBe(1);
+    // Nor is there one for a thread that has none.
     bytes.plantRow(0, (1n << 61n) | 9n, 1, bytes.row(0).phase);
-    const other = singleton(KEY, { bytes: 64, create() {}, area: areaFor(backend) });
-    expect(other.acquire().created).toBe(true);
+    const late = singleton(KEY, { bytes: 64, create() {}, area });
+    const { message } = failure('COEXIST_EFULL', () => late.acquire());
+    expect(message).toContain(KEY);
+    failure('COEXIST_EFULL', () => late.get());
+    failure('COEXIST_EFULL', () => late.adopt({ key: KEY, generation: 0, row: 1, number: 1 }));
+    expect(late.peek()).toMatchObject({ phase: 'LIVE', total: 1 });
   });
 });

@@ -3,6 +3,7 @@
 import { LOAN_BIT } from 'coexist/abi';
 import { type InstanceMemory, type MemorySingleton, singleton } from 'coexist/singleton';
 import { afterEach, describe, expect, test, vi } from 'vitest';
+import { until } from '../support/actor.js';
 import { BACKENDS } from '../support/backends.js';
 import { areaFor, singletonBytes, stateWord } from '../support/singletons.js';
 import { withSleeps } from '../support/sleeps.js';
@@ -236,6 +237,19 @@ describe.each(BACKENDS)('%s', (backend) => {
     expect([it.reclaim(), bytes.phase(), finalize.mock.calls.length]).toEqual([2, 'EMPTY', 1]);
     expect(it.reclaim()).toBe(0);
     reference.release();
+    expect(finalize).toHaveBeenCalledTimes(1);
+  });
+
+  test('who lets go asks once in 50 ms whether the others live, and then again by itself', async () => {
+    const { it, bytes, finalize } = scene();
+    const reference = it.acquire();
+    bytes.plantRow(1, OTHER, 1, stateWord('LIVE', 0));
+    reference.release();
+    expect(bytes.phase()).toBe('LIVE');
+    it.get()?.release();
+    // Between two looks the other one dies, and nobody comes any more.
+    bytes.plantRow(1, NO_SUCH_THREAD, 1, stateWord('LIVE', 0));
+    await until('it was looked at again', () => bytes.phase() === 'EMPTY');
     expect(finalize).toHaveBeenCalledTimes(1);
   });
 
