@@ -9,7 +9,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const NPM_TIMEOUT_MS = 120_000;
-const EXAMPLES = ['meter', 'tracer'];
+const EXAMPLES = ['meter', 'tracer', 'limiter', 'cache'];
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 if (!existsSync(join(root, 'dist/core.js'))) {
@@ -26,6 +26,8 @@ if (outdated.length > 0) {
     const tarball = readdirSync(folder).find((name) => name.endsWith('.tgz'));
     if (tarball === undefined) throw new Error('npm pack made no tarball');
     const quiet = ['--no-save', '--no-package-lock', '--ignore-scripts', '--no-audit', '--no-fund', '--offline'];
+    // Peers, such as sql.js, are found in the folders above.
+    quiet.push('--legacy-peer-deps');
     for (const name of outdated) {
       // npm keeps an installed copy whose version and name fit, whatever is in it.
       rmSync(copyIn(name), { recursive: true, force: true });
