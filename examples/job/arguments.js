@@ -8,10 +8,11 @@ import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
-/** @typedef {{ job: string, dir: string, workers: number, kill: number, seed: number }} Options */
+/** @typedef {{ job: string, dir: string, workers: number, kill: number, seed: number, rate: number }} Options */
 
 export const MOST_WORKERS = 64;
 export const MOST_KILLS = 1000;
+export const MOST_RATE = 1_000_000;
 const SEEDS = 2 ** 32;
 
 export const USAGE = `usage: npm start [-- --dir DIR --workers N --kill N --seed S]
@@ -19,7 +20,8 @@ export const USAGE = `usage: npm start [-- --dir DIR --workers N --kill N --seed
   --workers N    threads of the pool, 1 to ${MOST_WORKERS} (default: one per processor, at least 2)
   --kill N       workers to terminate in the middle of the run, 0 to ${MOST_KILLS} (default 1)
   --seed S       decides when and whom to kill, 0 to ${SEEDS - 1} (default: random, printed)
-  --job NAME     the job to run (default hash)`;
+  --rate N       job cache: files analysed in a second, by all threads together, 1 to ${MOST_RATE} (default 2000)
+  --job NAME     the job to run: hash (default) or cache`;
 
 /** What the user asked for cannot be done; the message says why. */
 export class UsageError extends Error {}
@@ -30,6 +32,7 @@ const TYPES = /** @type {const} */ ({
   workers: { type: 'string' },
   kill: { type: 'string' },
   seed: { type: 'string' },
+  rate: { type: 'string' },
   help: { type: 'boolean', short: 'h', default: false },
 });
 
@@ -49,6 +52,7 @@ export function parseArguments(argv, jobs) {
     workers: integer('workers', values.workers, 1, MOST_WORKERS) ?? Math.max(2, availableParallelism()),
     kill: integer('kill', values.kill, 0, MOST_KILLS) ?? 1,
     seed: integer('seed', values.seed, 0, SEEDS - 1) ?? randomInt(SEEDS),
+    rate: integer('rate', values.rate, 1, MOST_RATE) ?? 2000,
   };
 }
 

@@ -9,4 +9,5 @@
 /** @type {Record<string, () => Promise<{ run: Run }>>} */
 export const JOBS = {
   hash: () => import('./hash/job.js'),
+  cache: () => import('./cache/job.js'),
 };

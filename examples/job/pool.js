@@ -34,10 +34,11 @@ const POLL_MS = 5;
 /**
  * @template {Hello} H
  * @template R
- * @param {{ filename: string, handler: string, workers: number, onHello: (hello: H) => void }} options
- * `handler` is the name of the function that the file exports.
+ * @param {{ filename: string, handler: string, workers: number, data?: object, answering?: boolean, onHello: (hello: H) => void }} options
+ * `handler` is the name of the function that the file exports; `data` the workers' workerData. `answering`: whether the event loop of a thread without a task has to
+ * turn; otherwise it is blocked, since a thread that sleeps on a word of memory gets its next task sooner.
  */
-export function openPool({ filename, handler, workers, onHello }) {
+export function openPool({ filename, handler, workers, data, answering = false, onHello }) {
   /** @type {Map<number, H>} Of all workers that there ever were. */
   const hellos = new Map();
   /** @type {Set<number>} */
@@ -66,9 +67,11 @@ export function openPool({ filename, handler, workers, onHello }) {
   const pool = new Piscina({
     filename,
     name: handler,
+    workerData: data,
     minThreads: workers,
     maxThreads: workers,
     recordTiming: false,
+    atomics: answering ? 'disabled' : 'sync',
     loadBalancer: (task, candidates) => {
       const free = candidates.find(({ id, currentUsage }) => currentUsage === 0 && isUp(id));
       if (free === undefined) return null;

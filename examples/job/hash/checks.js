@@ -3,7 +3,7 @@
 
 import { counted } from '../table.js';
 
-/** @typedef {{ ok: boolean, text: string, details?: string[] }} Check */
+/** @typedef {import('../print.js').Check} Check */
 
 /**
  * @typedef {object} Evidence

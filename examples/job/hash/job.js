@@ -9,6 +9,7 @@ import { createMeter } from '../../meter/index.js';
 import { createTracer } from '../../tracer/index.js';
 import { createHistory } from '../history.js';
 import { openPool } from '../pool.js';
+import { printChecks, printListing } from '../print.js';
 import { createProgress } from '../progress.js';
 import { createRandom, sample } from '../random.js';
 import { runAll } from '../run.js';
@@ -33,7 +34,7 @@ export async function run(options, signal) {
   const { dir, workers, kill, seed } = options;
   const startedMs = Date.now();
   const listed = walk(dir);
-  report.printListing(dir, listed);
+  printListing(dir, listed);
   if (listed.files.length === 0) {
     for (const line of report.describeFailures([], listed.unreadable, [])) console.log(line);
     return 0;
@@ -68,7 +69,7 @@ export async function run(options, signal) {
     return 1;
   }
   const comparison = compare(listed.files, outcome.results, verified, startedMs);
-  return report.printChecks(checksOf({ ...outcome, files: listed.files.length, kill: kills, comparison })) ? 0 : 1;
+  return printChecks(checksOf({ ...outcome, files: listed.files.length, kill: kills, comparison })) ? 0 : 1;
 }
 
 /**
