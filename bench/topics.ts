@@ -1,6 +1,7 @@
 // The topics of npm run bench, by name.
 
 import { aggregate } from './aggregate.js';
+import { call } from './call.js';
 import { claim } from './claim.js';
 import { condvar } from './condvar.js';
 import { counter } from './counter.js';
@@ -17,6 +18,7 @@ import { register } from './register.js';
 import { ring } from './ring.js';
 import { rwlock } from './rwlock.js';
 import { semaphore } from './semaphore.js';
+import { singleton } from './singleton.js';
 
 export const topics: Readonly<Record<string, Topic>> = {
   register,
@@ -34,5 +36,7 @@ export const topics: Readonly<Record<string, Topic>> = {
   semaphore,
   histogram,
   ring,
+  call,
+  singleton,
   explore: explorer,
 };
