@@ -35,6 +35,8 @@ const TOPICS = {
   counter: 'threads add to counters, histograms and gauges while others die',
   percpu: 'nodes go from lists and buffers to hands and back, by CPU and by slot, while threads die',
   pool: 'threads allocate, fill, look at and free items while others die with theirs',
+  singleton: 'threads make, hold, lend and let go of singletons while others die with theirs, or making them',
+  call: 'threads call each other, blocking and not, while callers and servers die',
 } as const;
 const BOUNDS = {
   threads: { least: 1, most: 1000, whole: true, standard: 50 },

@@ -35,6 +35,8 @@ const ROW_DOUBLES = KEPT_AT + MOST_KEPT;
 const CONTROL = { stop: 0, pause: 16, complaints: 32 } as const;
 const CONTROL_WORDS = 48;
 const COMPLAINTS = 32;
+/** Words that a topic shares out as it likes. */
+export const FREE_WORDS = 2 ** 21;
 /** A word that says how long it is, then its bytes. */
 const COMPLAINT_BYTES = 512;
 
@@ -46,7 +48,8 @@ export interface DataLedgerShape {
 export type DataLedger = ReturnType<typeof openDataLedger>;
 
 export function createDataLedger(threads: number): DataLedger {
-  const bytes = threads * (ROW_DOUBLES * 8 + ROW_WORDS * 4) + CONTROL_WORDS * 4 + COMPLAINTS * COMPLAINT_BYTES;
+  const bytes =
+    threads * (ROW_DOUBLES * 8 + ROW_WORDS * 4) + CONTROL_WORDS * 4 + COMPLAINTS * COMPLAINT_BYTES + FREE_WORDS * 4;
   return openDataLedger({ buffer: new SharedArrayBuffer(bytes), threads });
 }
 
@@ -56,6 +59,7 @@ export function openDataLedger(shape: DataLedgerShape) {
   const i32 = new Int32Array(buffer, f64.byteLength);
   const controlAt = threads * ROW_WORDS;
   const complaintsAt = (controlAt + CONTROL_WORDS) * 4;
+  const free = new Int32Array(buffer, f64.byteLength + complaintsAt + COMPLAINTS * COMPLAINT_BYTES, FREE_WORDS);
   const u8 = new Uint8Array(buffer, f64.byteLength);
   const wordAt = (thread: number, word: Word): number => thread * ROW_WORDS + WORD[word];
   const doubleAt = (thread: number, k: number): number => thread * ROW_DOUBLES + k;
@@ -66,6 +70,7 @@ export function openDataLedger(shape: DataLedgerShape) {
 
   return {
     shape,
+    free,
     get: (thread: number, word: Word): number => Atomics.load(i32, wordAt(thread, word)),
     set,
     number: (thread: number, name: NumberName): number => f64[doubleAt(thread, NUMBER[name])] as number,

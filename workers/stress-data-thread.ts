@@ -1,7 +1,7 @@
 // One thread of a stress run on per-CPU data: one operation after the other, through both copies of the library, until it is told to end or
 // how to die, or is terminated in the middle of anything. In a pause it keeps still between two operations.
 
-import { setImmediate as turnOnce } from 'node:timers/promises';
+import { setTimeout as sleep, setImmediate as turnOnce } from 'node:timers/promises';
 import { workerData } from 'node:worker_threads';
 import { type DataLedgerShape, openDataLedger } from './stress-data-ledger.js';
 import type { Library } from './stress-data-topic.js';
@@ -12,6 +12,7 @@ import type { ThreadData } from './stress-threads.js';
 
 export interface DataThreadData extends ThreadData {
   readonly topic: string;
+  readonly bound: number;
   readonly ledger: DataLedgerShape;
   /** The copies of the library, as URLs of folders. */
   readonly copies: readonly string[];
@@ -23,12 +24,13 @@ const REOPENS = 0.03;
 const RESTS = 0.2;
 const REST_MS = 1;
 const PARKED_MS = 20;
+const ANSWERING_MS = 1;
 
-const { me, seed, topic, ledger: shape, copies } = workerData as DataThreadData;
+const { me, seed, topic, bound, ledger: shape, copies } = workerData as DataThreadData;
 const ledger = openDataLedger(shape);
 const random = createRandom(seed);
 const apis = (await Promise.all(copies.map((copy) => import(`${copy}/core.js`)))) as Library[];
-const open = TOPICS[topic]!.thread;
+const { thread: open, answers = false } = TOPICS[topic]!;
 const goesOn = (): boolean => !ledger.stopped() && ledger.get(me, 'command') === 0;
 
 // Node aborts the process where a thread is terminated while koffi is being initialised in it (docs/percpu.md): before it can be killed.
@@ -45,12 +47,14 @@ while (goesOn()) {
   const pause = ledger.pause();
   ledger.set(me, 'parked', pause);
   if (pause !== 0) {
-    ledger.waitOut(pause, PARKED_MS);
+    if (answers) await sleep(ANSWERING_MS);
+    else ledger.waitOut(pause, PARKED_MS);
     continue;
   }
-  work ??= open({ me, random, ledger, apis, area: apis[0]!.attach() });
+  work ??= open({ me, random, ledger, apis, area: apis[0]!.attach(), bound });
   for (let k = random.below(MOST_BATCH); k >= 0 && ledger.pause() === 0 && goesOn(); k--) {
-    work.turn();
+    const turning = work.turn();
+    if (turning instanceof Promise) await turning;
     ledger.setNumber(me, 'operations', ++operations);
   }
   if (random.chance(REOPENS)) {
@@ -62,7 +66,7 @@ while (goesOn()) {
 }
 const command = ledger.get(me, 'command');
 if (command === 0) {
-  work ??= open({ me, random, ledger, apis, area: apis[0]!.attach() });
+  work ??= open({ me, random, ledger, apis, area: apis[0]!.attach(), bound });
   work.finish();
   work.close();
 }

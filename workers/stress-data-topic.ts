@@ -15,12 +15,14 @@ export interface ThreadContext {
   /** The copies of the library. */
   readonly apis: readonly Library[];
   readonly area: Area;
+  /** s that an operation may take. */
+  readonly bound: number;
 }
 
 /** What a thread does. */
 export interface Work {
-  /** One operation. */
-  turn(): void;
+  /** One operation; what it returns is awaited where it is a promise. */
+  turn(): unknown;
   /** Gives back what it has, before it ends as it should. */
   finish(): void;
   /** Disposes of all that it constructed. */
@@ -33,6 +35,7 @@ export interface JudgeContext {
   readonly api: Library;
   readonly area: Area;
   readonly books: Books;
+  readonly bound: number;
   readonly violate: (rule: string, text: string) => void;
 }
 
@@ -52,12 +55,14 @@ export interface Judge {
   tick?(): void;
   census(census: Census): Promise<void>;
   /** Behind the last census, with all threads ended. */
-  settle?(): void;
+  settle?(): unknown;
   /** For the summary. */
   said(): { readonly text: string; readonly more: object };
 }
 
 export interface Topic {
+  /** Threads answer others: in a pause they let their event loops turn. */
+  readonly answers?: boolean;
   thread(context: ThreadContext): Work;
   judge(context: JudgeContext): Judge;
 }

@@ -1,4 +1,4 @@
-// Stress topics counter, percpu and pool: threads work on per-CPU and per-thread data while they die in every way there is and are
+// Stress topics counter, percpu, pool, singleton and call: threads work on what they share while they die in every way there is and are
 // replaced. About once a second all of them keep still between two operations, and everything is counted.
 
 import process from 'node:process';
@@ -41,7 +41,7 @@ export async function stressData(given: StressArguments): Promise<number> {
     random: createRandom(seed),
     most: MOST_THREADS,
     file: 'stress-data-thread.js',
-    dataOf: () => ({ topic, ledger: ledger.shape, copies }),
+    dataOf: () => ({ topic, bound, ledger: ledger.shape, copies }),
     ledger: {
       order: (me, death) => ledger.set(me, 'command', death),
       leaving: (me) => ledger.get(me, 'leaving') === 1,
@@ -52,7 +52,7 @@ export async function stressData(given: StressArguments): Promise<number> {
   });
   const books = createBooks(ledger, () => threads.started, run.violate);
   const random = createRandom(deriveSeed(seed, JUDGE));
-  const judge = TOPICS[topic]!.judge({ random, ledger, api, area, books, violate: run.violate });
+  const judge = TOPICS[topic]!.judge({ random, ledger, api, area, books, bound, violate: run.violate });
   let heard = 0;
   let counted = performance.now();
   let pauses = 0;
@@ -86,7 +86,7 @@ export async function stressData(given: StressArguments): Promise<number> {
   await run.terminate(subject);
   subject.hear();
   if (run.clean()) await count();
-  if (run.clean()) judge.settle?.();
+  if (run.clean()) await judge.settle?.();
   const { text, more } = judge.said();
   return run.end(
     subject,
