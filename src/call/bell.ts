@@ -9,6 +9,9 @@ import { ANCHOR_HIGH, ANCHOR_LOW, identityIn } from '../area/thread-anchor.js';
 import { host } from '../host/host.js';
 import { type CallSteps, callStepsOn } from '../wasm/call.js';
 
+/** Looks between two of these: a microsecond or two. */
+const SLICE = 4000;
+
 /** Looks whether there is something to do, does it, and says whether there may be more. Never waits, throws nothing. */
 export type Poll = () => boolean;
 
@@ -111,24 +114,52 @@ function createBells(core: AreaCore): Bells {
   };
 }
 
-/** What this thread serves while it blocks, whatever copy it belongs to. */
+/** What this thread serves while it blocks, whatever copy it belongs to. The first definer's array, for ever. */
+let functions: (() => void)[] | undefined;
+
 function serving(): (() => void)[] {
-  const found = host.anchored(SERVING_KEY) ?? host.anchor(SERVING_KEY, []);
-  return Array.isArray(found) ? found : [];
+  if (functions === undefined) {
+    const found = host.anchored(SERVING_KEY) ?? host.anchor(SERVING_KEY, []);
+    functions = Array.isArray(found) ? found : [];
+  }
+  return functions;
 }
 
 function serveWhileBlocked(serve: () => void): () => void {
-  const functions = serving();
-  functions.push(serve);
+  const all = serving();
+  all.push(serve);
   return () => {
-    const at = functions.indexOf(serve);
-    if (at >= 0) functions.splice(at, 1);
+    const at = all.indexOf(serve);
+    if (at >= 0) all.splice(at, 1);
   };
 }
 
 /** Serves what has arrived at this thread's servers, of all copies. Whoever blocks calls it before each sleep. */
 export function serveOthers(): void {
-  const functions = serving();
+  const all = serving();
   // By index: what serves may end servers, or begin them.
-  for (let k = functions.length - 1; k >= 0; k--) functions[k]?.();
+  for (let k = all.length - 1; k >= 0; k--) all[k]?.();
+}
+
+/** Looks at a word until it is what is waited for, so many times; how many were left. */
+export interface Looking {
+  spin(at: number, value: number, times: number): number;
+}
+
+/** The same, but that what this thread serves is served every now and then; `own` is the server that looks, if one does. */
+export function servingMeanwhile(looking: Looking, own?: { readonly nested: boolean; served(): number }): Looking {
+  const itself = own?.nested === true ? 1 : 0;
+  return {
+    spin(at, value, times) {
+      if (serving().length === itself) return looking.spin(at, value, times);
+      for (let left = times; left > 0; left -= SLICE) {
+        if (looking.spin(at, value, Math.min(left, SLICE)) > 0) return left;
+        const before = own?.served();
+        serveOthers();
+        // What it looks for may have been served by the way.
+        if (own?.served() !== before) return left;
+      }
+      return 0;
+    },
+  };
 }

@@ -9,7 +9,7 @@ import { Spinner } from '../sync/spin.js';
 import { block, Limits, suspend, type Waiting, type WaitOptions } from '../sync/wait.js';
 import type { Registration } from '../thread/registration.js';
 import { CLAIM_NONE, CLAIM_OVER } from '../wasm/call.js';
-import { serveOthers } from './bell.js';
+import { type Looking, serveOthers, servingMeanwhile } from './bell.js';
 import { Beside } from './beside.js';
 import { abandon, type Call, complete, type Port, post, requestIn } from './calls.js';
 import { claimCell, leaveCell, settled } from './cells.js';
@@ -38,6 +38,7 @@ export class Link {
   readonly #slot: number;
   readonly #port: Port;
   readonly #spinner = new Spinner('event');
+  readonly #looking: Looking;
   readonly #pending: PendingCalls;
   /** Blocking calls in progress, the innermost last. What a cut has left here is given up when the event loop turns. */
   readonly #blocking: { readonly k: number; readonly request: number; readonly bell: number }[] = [];
@@ -51,6 +52,7 @@ export class Link {
     this.#registration = registration;
     this.#slot = registration.slot;
     this.#pinned = pinned;
+    this.#looking = servingMeanwhile(channel.steps);
     this.#port = { beside: new Beside(channel.bells.core.id), number: 0 };
     this.#pending = new PendingCalls(channel.bells);
   }
@@ -81,7 +83,10 @@ export class Link {
     const rest = this.#write(cell, name, args, options, (served as Served).port, depth);
     const posted = steps.post(at, cell.at, k, epoch, method as number, this.#slot, this.#port.number, bell);
     const state = cell.at + CELL.state.offset;
-    if (posted !== 0 && (own ? serveItself(channel, state, request) : this.#spinner.look(steps, state, request))) {
+    if (
+      posted !== 0 &&
+      (own ? serveItself(channel, state, request) : this.#spinner.look(this.#looking, state, request))
+    ) {
       const { i32 } = channel;
       const word = cell.at >>> 2;
       const whole = i32[word + LENGTH] === i32[word + TOTAL];

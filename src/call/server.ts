@@ -9,7 +9,7 @@ import { Spinner } from '../sync/spin.js';
 import { block, Limits, type Waiting, type WaitOptions } from '../sync/wait.js';
 import type { Area } from '../thread/area.js';
 import { type Registration, register } from '../thread/registration.js';
-import { serveOthers } from './bell.js';
+import { type Looking, serveOthers, servingMeanwhile } from './bell.js';
 import { Beside } from './beside.js';
 import { type Channel, channelOf, channelWord } from './channel.js';
 import type { CallContext } from './context.js';
@@ -86,7 +86,7 @@ export class Server {
   readonly #registration: Registration;
   readonly #beside: Beside;
   readonly #spinner = new Spinner('event');
-  readonly #ready: { spin(at: number, value: number, times: number): number };
+  readonly #looking: Looking;
   readonly #unattend: () => void;
   #release: (() => void) | undefined;
   #open = true;
@@ -108,7 +108,8 @@ export class Server {
       entries.map(([, method]) => method),
     );
     this.#service = service;
-    this.#ready = { spin: (at, _value, times) => steps.spin_ready(at, times) };
+    const looking = { spin: (at: number, _: number, times: number): number => steps.spin_ready(at, times) };
+    this.#looking = servingMeanwhile(looking, { nested, served: () => service.served });
     const whileBlocked = (): void => {
       if (service.serve()) service.sweepSoon();
     };
@@ -167,7 +168,7 @@ export class Server {
     let last = host.now();
     const end = last + TURN_MS;
     for (let every = 1, left = 1; this.#open && service.promised === 0; ) {
-      if (!this.#spinner.look(this.#ready, this.#channel.at, 0)) return false;
+      if (!this.#spinner.look(this.#looking, this.#channel.at, 0)) return false;
       service.serve();
       if (--left > 0) continue;
       const now = host.now();
@@ -190,7 +191,7 @@ export class Server {
         left = CLOCK_EVERY;
         if (limits.over(this.name) !== undefined) return;
       }
-      if (this.#spinner.look(this.#ready, this.#channel.at, 0)) continue;
+      if (this.#spinner.look(this.#looking, this.#channel.at, 0)) continue;
       Atomics.store(i32, own, BELL_ASLEEP);
       serveOthers();
       if (Atomics.load(i32, ready) !== 0) continue;
