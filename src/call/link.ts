@@ -11,13 +11,13 @@ import type { Registration } from '../thread/registration.js';
 import { CLAIM_NONE, CLAIM_OVER } from '../wasm/call.js';
 import { type Looking, serveOthers, servingMeanwhile } from './bell.js';
 import { Beside } from './beside.js';
-import { abandon, type Call, complete, type Port, post, requestIn } from './calls.js';
+import { type Call, complete, type Port, post, requestIn } from './calls.js';
 import { claimCell, leaveCell, settled } from './cells.js';
 import { type Channel, channelWord, serverIndex } from './channel.js';
 import { closed, gone, notCloned, unknownMethod } from './failures.js';
 import { findServed, type Served } from './opening.js';
 import { type CellView, type Rest, readList, writeList } from './payload.js';
-import { PendingCalls } from './pending.js';
+import { PendingCalls, resumed } from './pending.js';
 import { checkTransfer, detach } from './transfer.js';
 
 export interface CallOptions extends WaitOptions {
@@ -112,14 +112,13 @@ export class Link {
     }
   }
 
+  // Posted before it returns, if there is a cell: what blocks this thread next may have to take the reply out of it.
   async call(name: string, args: readonly unknown[], options: CallOptions | undefined): Promise<unknown> {
     const limits = new Limits(options, true);
-    const call = await suspend(this.#post(name, args, options, limits), this.channel.i32, limits.signal);
-    if (!this.#open) {
-      abandon(call);
-      throw closed(this.channel.name);
-    }
-    return this.#pending.wait(call, limits, options?.timeout);
+    const posting = this.#post(name, args, options, limits);
+    const first = posting.next(false);
+    if (first.done) return first.value;
+    return suspend(resumed(first.value, posting), this.channel.i32, limits.signal);
   }
 
   /** Ends the connection; asynchronous calls in progress fail with COEXIST_EGONE. */
@@ -179,14 +178,19 @@ export class Link {
     }
   }
 
-  *#post(name: string, args: readonly unknown[], options: CallOptions | undefined, limits: Limits): Waiting<Call> {
+  *#post(
+    name: string,
+    args: readonly unknown[],
+    options: CallOptions | undefined,
+    limits: Limits,
+  ): Waiting<Promise<unknown>> {
     const k = yield* this.#begin(name, limits);
     const served = this.#served as Served;
     const cell = this.channel.cells[k] as CellView;
     const rest = this.#write(cell, name, args, options, served.port, 0);
     const call = this.#callOf(served, k, name, served.methods.get(name) as number, requestIn(cell), rest);
     post(call);
-    return call;
+    return this.#pending.wait(call, limits, options?.timeout);
   }
 
   // Writes the arguments; what it cannot write it leaves no trace of.

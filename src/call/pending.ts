@@ -3,7 +3,7 @@
 
 import { CELL } from '../abi/call.js';
 import { host } from '../host/host.js';
-import { type Limits, SLICE_MS, type Waiting } from '../sync/wait.js';
+import { type Limits, SLICE_MS, type Sleep, type Waiting } from '../sync/wait.js';
 import type { Bells } from './bell.js';
 import { abandon, type Call, complete } from './calls.js';
 import { settled } from './cells.js';
@@ -75,7 +75,9 @@ export class PendingCalls {
 
   #add(pending: Pending): void {
     this.#calls.add(pending);
-    this.#unattend ??= this.#bells.attend(pending.call.slot, () => this.#poll());
+    const poll = (): boolean => this.#poll();
+    // Also while this thread blocks, perhaps for a cell that a call of its own holds whose reply is there.
+    this.#unattend ??= this.#bells.attend(pending.call.slot, poll, poll);
     this.#stopTicks ??= host.every(SLICE_MS, () => {
       for (const each of [...this.#calls]) each.resume(true);
     });
@@ -95,5 +97,14 @@ export class PendingCalls {
       if (settled(Atomics.load(channel.i32, cellWord(cell, CELL.state)), request)) pending.resume(false);
     }
     return false;
+  }
+}
+
+/** A wait that has yielded its first sleep already. */
+export function* resumed<T>(first: Sleep, waiting: Waiting<T>): Waiting<T> {
+  for (let sleep = first; ; ) {
+    const step = waiting.next(yield sleep);
+    if (step.done) return step.value;
+    sleep = step.value;
   }
 }

@@ -121,6 +121,21 @@ describe('more calls than cells', () => {
     await server.terminate();
   });
 
+  test('a blocking one that waits for a cell which a call of its own thread holds', async () => {
+    const server = await startServer({ name: 'own cell', options: { cells: 1 } });
+    const client = connect<ActorMethods>('own cell', { timeout: 20_000 });
+    const other = connect<ActorMethods>('own cell', { timeout: 20_000 });
+    const first = client.call('echo', 'first');
+    expect(client.callSync('echo', 'second')).toBe('second');
+    expect(await first).toBe('first');
+    const third = client.call('later', 'third');
+    expect(other.callSync('echo', 'fourth')).toBe('fourth');
+    expect(await third).toBe('third');
+    client.close();
+    other.close();
+    await server.terminate();
+  });
+
   test('wait no longer than their time or signal says', async () => {
     const gate = new Gate();
     const server = await startServer({ name: 'one cell', gate, options: { cells: 1 } });
