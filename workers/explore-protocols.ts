@@ -150,6 +150,32 @@ export const protocols: readonly Protocol[] = [
     { name: 'singleton-nested', module: 'singleton', variant: 'nested', about: 'a second reference against reclaims' },
     { name: 'singleton-discard', module: 'singleton', variant: 'discard', about: 'it goes with its dead creator' },
   ].map((protocol) => ({ ...protocol, short: SHORT_SINGLETON, long: LONG_SINGLETON })),
+  ...[
+    { name: 'call', about: 'calls of a server that runs' },
+    { name: 'call-open', module: 'call', variant: 'open', about: 'the same, with opening and connecting' },
+    { name: 'call-one', module: 'call', variant: 'one', about: 'the same, with one cell for all' },
+    { name: 'call-close', module: 'call', variant: 'close', about: 'the server closes, and opens again' },
+    {
+      name: 'call-request',
+      module: 'call',
+      variant: 'dead-request',
+      about: 'the only cell is a dead thread’s request',
+    },
+    { name: 'call-reply', module: 'call', variant: 'dead-reply', about: 'the only cell is a reply to a dead thread' },
+    {
+      name: 'call-given-up',
+      module: 'call',
+      variant: 'given-up',
+      about: 'the only cell was given up by a dead thread',
+    },
+    {
+      name: 'call-timeout',
+      module: 'call',
+      variant: 'timeout',
+      about: 'one call may time out',
+      timeouts: 'any' as const,
+    },
+  ].map((protocol) => ({ ...protocol, short: SHORT_SINGLETON, long: LONG_SINGLETON })),
 ];
 
 /** A lock, the lock with a wait that may time out at any moment, and with one that may be aborted at any look. */
