@@ -1,7 +1,7 @@
 // Explored: threads that call one server (clauses 61 to 65), by blocking; the first thread serves. Each call is answered once, by its own
 // reply; a method runs once at most for each; nobody sleeps in vain, and no cell is lost. Variants: open (opening and connecting are
 // explored, too), one (one cell for all), timeout (the second thread's call may end in between), close (the server closes behind the
-// first call, and opens again), dead-request, dead-reply, given-up (one cell, which a dead caller left in that state).
+// first call, and may open again), dead-request, dead-reply, given-up (one cell, which a dead caller left in that state).
 
 import type { AreaValue, Client, Server } from '../src/core.js';
 import type { ExploreContext } from '../src/explore.js';
@@ -12,6 +12,8 @@ import { type RawChannel, rawChannel } from './raw-call.js';
 const NAME = 'calc';
 const CELL_BYTES = 128;
 const OWN_BYTES = 1024;
+/** The first. */
+const EPOCH = 2;
 const HEAP_BYTES = 8192;
 const SLICE_MS = 60;
 const LATE_MS = 200;
@@ -23,6 +25,9 @@ const DONE = 7;
 /** How often the method has run, by argument. */
 const RAN = 0;
 const CALLS_MOST = 16;
+/** Whether the server has closed, and opened again. */
+const CLOSED = 24;
+const FOR_GOOD = 1;
 const [ANSWERED, GONE, TIMED_OUT] = [1, 2, 3];
 
 interface Side {
@@ -61,24 +66,11 @@ export async function prepare(context: ExploreContext): Promise<unknown> {
     core.connect(NAME, optionsOf(context, area)).close();
     return { at: channelAt(context, core, area), server: undefined, client: undefined };
   })(context);
-  const { core, area, object } = rig;
-  const { i32, i64, index, ghost } = context;
+  const { core, area } = rig;
+  const { i64, index } = context;
   i64[(area.geometry.heapOffset + 4 * inRow(index, IDENTITY)) >>> 3] = core
     .coreOf(area.buffer)
     .anchor.reduceRight((identity, half, k) => (k < 2 ? identity : (identity << 32n) | BigInt(half >>> 0)), 0n);
-  const { variant } = dataOf(context);
-  const cell = object.at + core.CHANNEL_CELLS_OFFSET;
-  const state = (cell + core.CELL.state.offset) >>> 2;
-  const leave = (caller: bigint, phase: number, epoch: number): void => {
-    i64[(cell + core.CELL.caller.offset) >>> 3] = caller;
-    i32[state] = (7 << core.TICKET_SHIFT) | phase;
-    i32[(cell + core.CELL.epoch.offset) >>> 2] = epoch;
-  };
-  if (index !== 0) return rig;
-  if (variant === 'dead-request') leave(ghost, core.PHASE_REQUEST, 2);
-  else if (variant === 'dead-reply') leave(ghost, core.PHASE_REPLY, 2);
-  // Its caller died between giving up and looking whether the server was through with it.
-  else if (variant === 'given-up') leave(core.givenUp(2, 7), core.PHASE_REPLY, 2);
   return rig;
 }
 
@@ -105,6 +97,23 @@ function connect(context: ExploreContext): Client<{ twice(n: number): number }> 
   return core.connect(NAME, optionsOf(context, area));
 }
 
+/** What a dead caller has left in the only cell, since it was opened. */
+function plant(context: ExploreContext): void {
+  const { core, object } = rigOf<Side>(context);
+  const { i32, i64, ghost } = context;
+  const cell = object.at + core.CHANNEL_CELLS_OFFSET;
+  const leave = (caller: bigint, phase: number): void => {
+    i64[(cell + core.CELL.caller.offset) >>> 3] = caller;
+    i32[(cell + core.CELL.state.offset) >>> 2] = (7 << core.TICKET_SHIFT) | phase;
+    i32[(cell + core.CELL.epoch.offset) >>> 2] = EPOCH;
+  };
+  const { variant } = dataOf(context);
+  if (variant === 'dead-request') leave(ghost, core.PHASE_REQUEST);
+  else if (variant === 'dead-reply') leave(ghost, core.PHASE_REPLY);
+  // Its caller died between giving up and looking whether the server was through with it.
+  else if (variant === 'given-up') leave(core.givenUp(EPOCH, 7), core.PHASE_REPLY);
+}
+
 /** What a copy keeps outside the memory. Opening and connecting are no steps, unless they are explored. */
 export function reset(context: ExploreContext): void {
   const { core, object } = rigOf<Side>(context);
@@ -113,8 +122,10 @@ export function reset(context: ExploreContext): void {
   object.server = undefined;
   object.client = undefined;
   if (dataOf(context).variant === 'open') return;
-  if (context.index === 0) object.server = serve(context);
-  else object.client = connect(context);
+  if (context.index === 0) {
+    object.server = serve(context);
+    plant(context);
+  } else object.client = connect(context);
 }
 
 /** Calls that a caller makes: two, so that cells are used again, where there is only one caller. */
@@ -186,6 +197,8 @@ function server(context: ExploreContext): void {
     if (closed || ran() === 0) continue;
     closed = true;
     object.server.close();
+    setOwn(context, CLOSED, 1 + context.choose(2));
+    if (own(context, CLOSED) === FOR_GOOD) return;
     object.server = serve(context);
   }
 }
@@ -241,9 +254,9 @@ export function after(context: ExploreContext): void {
   }
   const limit =
     variant === 'timeout' ? Number.POSITIVE_INFINITY : (LATE_MS + SLICE_MS) * (variant === 'open' ? 2 : 1) * killed;
-  // A dead caller's cell is recovered behind a sleep, and a closed server's call is looked for again behind one.
+  // A dead caller's cell is recovered behind a sleep.
   const ghost = variant?.startsWith('dead') || variant === 'given-up';
-  const sleeps = ghost || variant === 'close' || variant === 'open' ? LATE_MS : 0;
+  const sleeps = ghost ? LATE_MS : 0;
   assert(context.elapsed() <= limit + sleeps, `${context.elapsed()} ms passed while nobody could run`);
   const raw = judge(context);
   const cells = raw.get('cells');
@@ -256,7 +269,10 @@ export function after(context: ExploreContext): void {
   if (!context.killed(0)) {
     assert(raw.get('epoch') % 2 === 0, `the epoch is ${raw.get('epoch')} at the end`);
     const owner = context.i64[(raw.at + core.CHANNEL.server.offset) >>> 3];
-    assert(owner === identityOf(context, 0), `the server is ${owner} at the end`);
+    assert(
+      owner === (own(context, CLOSED) === FOR_GOOD ? 0n : identityOf(context, 0)),
+      `the server is ${owner} at the end`,
+    );
   }
 }
 

@@ -2,10 +2,12 @@
 // add one: copy the text from the source as esbuild prints it (double quotes, no comments, no types), and say what the
 // failure is about.
 
+import { callMutations } from './explore-call-mutations.js';
 import { lockMutations } from './explore-lock-mutations.js';
 import type { Mutation } from './explore-mutant.js';
 import { percpuMutations } from './explore-percpu-mutations.js';
 import { ringMutations } from './explore-ring-mutations.js';
+import { singletonMutations } from './explore-singleton-mutations.js';
 
 export const mutations: readonly Mutation[] = [
   {
@@ -172,4 +174,6 @@ export const mutations: readonly Mutation[] = [
   ...lockMutations,
   ...ringMutations,
   ...percpuMutations,
+  ...singletonMutations,
+  ...callMutations,
 ];

@@ -225,8 +225,10 @@ function run(context: ExploreContext): void {
     if (context.index === 0) lender(context);
     else borrower(context);
   } else if ((variant === 'get' && context.index > 0) || variant === 'loan' || variant === 'revoke') {
-    const reference = singleton.get();
-    if (reference !== undefined) {
+    // The first takes a row, under the lock; the second is the fast path.
+    for (let round = 0; round < 2; round++) {
+      const reference = singleton.get();
+      if (reference === undefined) continue;
       use(context, reference);
       letGo(context, reference);
     }
