@@ -7,6 +7,7 @@ import { host } from '../host/host.js';
 import { countIndex } from '../sync/holders.js';
 import { Looks } from '../sync/owner-word.js';
 import { type Limits, SLICE_MS, type Waiting } from '../sync/wait.js';
+import { recursion } from './errors.js';
 import {
   actorOf,
   generationOf,
@@ -27,6 +28,7 @@ import {
   empty,
   endUnheld,
   enterRecord,
+  isActor,
   leaveRecord,
   locked,
   type Plan,
@@ -120,8 +122,14 @@ export class Machine {
       // Not in the lock: where this thread is the creator, it finalizes at once.
       if (phaseOf(state) === SINGLETON_DYING) this.plan.ring(actorOf(record), true);
       if (over !== undefined) throw over;
-      // The other thread may need what this one serves.
-      if (!limits.async) serveOthers();
+      if (!limits.async) {
+        // The other thread may need what this one serves.
+        serveOthers();
+        // Below one of its methods: it cannot end before that does, which would wait here.
+        if (phaseOf(state) === SINGLETON_DYING && isActor(record) && this.#isState(state)) {
+          throw recursion(record, 'finalizer');
+        }
+      }
       looks.woke(yield { index: this.#state, value: state, ms: limits.slice() });
     }
   }
@@ -263,6 +271,10 @@ export class Machine {
       }
     });
     if (ending !== 0) this.#finishQuietly(ending);
+    else if (word === 0 && phaseOf(wordOf(this.record, 'state')) === SINGLETON_DYING) {
+      // Whoever let go may have died before it told the creator.
+      this.plan.ring(actorOf(this.record), true);
+    }
     return word;
   }
 

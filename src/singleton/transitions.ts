@@ -77,7 +77,7 @@ export const empty = (record: Record, state: number): void =>
   become(record, stateOf(SINGLETON_EMPTY, generationOf(state) + 1));
 
 export const isHosted = (record: Record): boolean => wordOf(record, 'kind') === INSTANCE_HOSTED;
-const isActor = (record: Record): boolean => actorOf(record) === record.place.ground.self;
+export const isActor = (record: Record): boolean => actorOf(record) === record.place.ground.self;
 const actorDied = (record: Record): boolean => isDead(record.place, actorOf(record));
 
 /** Whether a live instance has gone with its creator. */

@@ -283,6 +283,40 @@ describe.each(BACKENDS)('%s', (backend) => {
     expect(store.ended).toBe(true);
   });
 
+  test('a method that lets go last and acquires, blocking, would wait for its own end', async () => {
+    const area = areaFor(backend);
+    const codes: unknown[] = [];
+    const it: HostedSingleton<Store, { again(store: Store): void }> = singleton(KEY, {
+      create: (): Store => ({ items: new Map(), ended: false }),
+      methods: {
+        again() {
+          reference.release();
+          codes.push(it.get(), failure('COEXIST_EDEADLK', () => it.acquire()).code, it.peek().phase);
+        },
+      },
+      area,
+    });
+    const reference = it.acquire();
+    await rejection('COEXIST_EGONE', reference.call('again'));
+    expect(codes).toEqual([undefined, 'COEXIST_EDEADLK', 'DYING']);
+    expect(await it.acquireAsync()).toMatchObject({ created: true, generation: 1 });
+  });
+
+  test('the thread that let go last died before it told: whoever looks tells the creator', async () => {
+    for (const look of ['get', 'acquireAsync', 'reclaim'] as const) {
+      Atomics.store(log, FINALIZED, 0);
+      const area = areaFor(backend);
+      const owner = await worker(backend, area);
+      await takeIn(owner);
+      const it = cacheIn(area);
+      const bytes = singletonBytes(area, KEY);
+      bytes.plantRow(0, bytes.row(0).identity, 0, bytes.row(0).phase);
+      bytes.setState('DYING', 0);
+      await it[look]();
+      await ended(1);
+    }
+  });
+
   test('a thread that acquires, blocking, what it is to finalize itself does so first', async () => {
     Atomics.store(log, FINALIZED, 0);
     const area = areaFor(backend);
