@@ -3,6 +3,7 @@
 import { type Area, createArea } from 'coexist';
 import { type HostedSingleton, singleton, singletons } from 'coexist/singleton';
 import { afterEach, describe, expect, test, vi } from 'vitest';
+import type * as core from '../../src/core.js';
 import type { ActorContext } from '../../workers/actor.js';
 import { type Actor, until } from '../support/actor.js';
 import { BACKENDS, type Backend, memoryOf, on, openIn, startActor } from '../support/backends.js';
@@ -64,6 +65,8 @@ async function worker(backend: Backend, area: Area, copy: CopyName = 'a'): Promi
     async ({ load, state }: ActorContext, { url, memory, key, log }) => {
       const lib = await load(url);
       const { threadId } = process.getBuiltinModule('node:worker_threads');
+      const area = lib.openArea(memory);
+      state['declared'] = { lib, key, area };
       state['cache'] = lib.singleton(key, {
         create: (): Store => ({ items: new Map(), ended: false }),
         finalize() {
@@ -74,7 +77,7 @@ async function worker(backend: Backend, area: Area, copy: CopyName = 'a'): Promi
           get: (store: Store, key: string) => store.items.get(key),
           set: (store: Store, key: string, value: unknown) => store.items.set(key, value).size,
         },
-        area: lib.openArea(memory),
+        area,
       });
       state['references'] = [];
     },
@@ -454,6 +457,36 @@ describe.each(BACKENDS)('%s', (backend) => {
       await until('the thread is gone', () => !livesInProc(identity));
       expect(await waiting).toMatchObject({ created: true, generation: 1 });
       expect(Atomics.load(log, FINALIZED)).toBe(0);
+    });
+
+    test.each(['constructor', 'finalizer'] as const)('in its asynchronous %s', async (where) => {
+      Atomics.store(log, FINALIZED, 0);
+      const area = areaFor(backend);
+      const owner = await worker(backend, area);
+      const identity = await identityOf(owner);
+      // One that never ends.
+      await owner.run(({ state }, where) => {
+        const { key, area, lib } = state['declared'] as { key: string; area: Area; lib: typeof core };
+        const never = (): Promise<never> => new Promise(() => {});
+        state['cache'] = lib.singleton(key, {
+          create: where === 'constructor' ? never : (): Store => ({ items: new Map(), ended: false }),
+          ...(where === 'finalizer' && { finalize: never }),
+          methods: { get: (store: Store, key: string) => store.items.get(key) },
+          area,
+        });
+      }, where);
+      owner.post(async ({ state }) => (await (state['cache'] as Cache).acquireAsync()).release());
+      const it = cacheIn(area);
+      const phase = where === 'constructor' ? 'CONSTRUCTING' : 'FINALIZING';
+      await until('it is there', () => it.peek().phase === phase);
+      const waiting = it.acquireAsync();
+      expect(it.get()).toBeUndefined();
+      await rejection('COEXIST_ETIMEDOUT', it.acquireAsync({ timeout: 1 }));
+      await owner.terminate();
+      await until('the thread is gone', () => !livesInProc(identity));
+      const reference = await waiting;
+      expect([reference.created, reference.generation, reference.callSync('set', 'a', 1)]).toEqual([true, 1, 1]);
+      expect(it.peek().total).toBe(1);
     });
 
     test('by itself: an instance keeps no thread alive', async () => {
