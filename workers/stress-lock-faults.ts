@@ -51,7 +51,25 @@ const PATCHES: Readonly<Record<string, Patch>> = {
       'if (alive !== "dead") continue; Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2); ' +
       'if (this.#locked(() => this.#freeOf(item, threadOf(this.#rows, this.#indexOf(item), "allocated_by")))) freed++;',
   },
+  // Of singletons.
+  'ended-while-held': {
+    find: /(function endUnheld\([^)]*\) \{[^}]*?)if \(anyCounts\([^)]*\)\) \{\s*become\([^)]*\);\s*return 0n;\s*\}/g,
+    put: '$1',
+  },
+  'release-not-counted': {
+    find: /Atomics\.store\(this\.#i32, this\.#count, count - 1\);/g,
+    put: '',
+  },
+  // Of calls.
+  'dead-keep-cells': {
+    find: /if \(!isDead\d*\(\w+, caller\)\) return false;/g,
+    put: 'return false;',
+  },
   // Those below are in the JavaScript twin.
+  'taken-by-looking': {
+    find: /if \(Atomics\.compareExchange\(\w+, state, seen, taken\) !== seen\) return 0;/g,
+    put: '',
+  },
   'cell-not-atomic': {
     find: /(add64\(at, n\) \{\s*)Atomics\.add\((\w+), at >>> 3, BigInt\(n\)\);/g,
     put: '$1Atomics.store($2, at >>> 3, Atomics.load($2, at >>> 3) + BigInt(n));',

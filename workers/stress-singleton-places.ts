@@ -47,6 +47,7 @@ interface Limits {
 export interface Place {
   readonly key: string;
   readonly outlivesCreator: boolean;
+  readonly hosted: boolean;
   get(): StressReference | undefined;
   acquire(options: Limits): StressReference;
   acquireAsync(options: Limits): Promise<StressReference>;
@@ -176,6 +177,7 @@ function openPlace(api: Library, { me, random, ledger, bound }: Context, kind: K
   return {
     key,
     outlivesCreator: kind === 'kept',
+    hosted: kind === 'hosted',
     get: () => declared.get() as StressReference | undefined,
     acquire: (options) => declared.acquire(options) as StressReference,
     acquireAsync: (options) => declared.acquireAsync(options) as Promise<StressReference>,
@@ -195,8 +197,9 @@ function openPlace(api: Library, { me, random, ledger, bound }: Context, kind: K
     },
     reclaim: () => declared.reclaim(),
     status() {
-      const { phase, generation, total } = declared.peek();
-      const ended = phase === 'EMPTY' || phase === 'FAILED';
+      const { phase, generation, total, actor } = declared.peek();
+      // One whose constructor has died stays so until somebody wants it.
+      const ended = phase === 'EMPTY' || phase === 'FAILED' || (phase === 'CONSTRUCTING' && actor?.alive === false);
       return { generation, live: phase === 'LIVE', ended, total, text: `generation ${generation} ${phase}` };
     },
     ends() {

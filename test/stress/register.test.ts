@@ -107,11 +107,11 @@ describe('arguments', () => {
   const refusals: [string[], string][] = [
     [
       [],
-      'no topic given; topics: register, mutex, rwlock, once, condvar, semaphore, barrier, ring, counter, percpu, pool',
+      'no topic given; topics: register, mutex, rwlock, once, condvar, semaphore, barrier, ring, counter, percpu, pool, singleton, call',
     ],
     [
       ['registre'],
-      'unknown topic "registre"; topics: register, mutex, rwlock, once, condvar, semaphore, barrier, ring, counter, percpu, pool',
+      'unknown topic "registre"; topics: register, mutex, rwlock, once, condvar, semaphore, barrier, ring, counter, percpu, pool, singleton, call',
     ],
     [['register', 'claim'], 'one topic at a time, but "claim" follows "register"'],
     [['register', '--threads', '0'], '--threads is "0", expected an integer from 1 to 1000'],
