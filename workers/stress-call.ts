@@ -70,8 +70,6 @@ function thread({ me, random, ledger, apis, bound }: ThreadContext): Work {
   const fault = me === 0 ? process.env[FAULT_VARIABLE] : undefined;
   const role = fault === undefined ? random.weighted(ROLES) : 'loop';
   let turns = 0;
-  /** Asynchronous calls in progress; their cells are free again only when the event loop has turned. */
-  let pending = 0;
   const count = (outcome: Outcome): void => {
     Atomics.add(ledger.free, OUTCOMES_AT + OUTCOMES.indexOf(outcome), 1);
   };
@@ -108,7 +106,7 @@ function thread({ me, random, ledger, apis, bound }: ThreadContext): Work {
         if (who !== me || which !== m) complain(`relayed ${m}, was told ${which} of thread ${who}`);
         return [caller, n, undefined];
       };
-      if (role === 'nested' && pending === 0) return answerOf(client.callSync('echo', me, m, n));
+      if (role === 'nested') return answerOf(client.callSync('echo', me, m, n));
       return client.call('echo', me, m, n).then(answerOf);
     },
     fail(caller, n) {
@@ -235,16 +233,6 @@ function thread({ me, random, ledger, apis, bound }: ThreadContext): Work {
     }
   }
 
-  /** Its event loop has to turn until this is over. */
-  async function waiting(work: Promise<unknown>): Promise<void> {
-    pending++;
-    try {
-      await work;
-    } finally {
-      pending--;
-    }
-  }
-
   const several = (): Promise<unknown> =>
     Promise.all(Array.from({ length: 1 + random.below(MOST_AT_ONCE) }, () => callAsync(pickKind(random))));
 
@@ -252,9 +240,9 @@ function thread({ me, random, ledger, apis, bound }: ThreadContext): Work {
     turn() {
       turns++;
       const way = role === 'loop' ? random.weighted(LOOP_WAYS) : random.weighted(WAYS);
-      if (way === 'several') return waiting(several());
-      if (way === 'impatient') return waiting(impatient());
-      if (way === 'aborted') return waiting(aborted());
+      if (way === 'several') return several();
+      if (way === 'impatient') return impatient();
+      if (way === 'aborted') return aborted();
       if (way === 'sync') callSync(pickKind(random));
       else if (way === 'relay') relay();
       else if (way === 'throws') throws();
