@@ -82,6 +82,8 @@ export const ENCODINGS = {
   elements: 6,
   engine: 7,
   beside: 8,
+  packed: 9,
+  packed16: 10,
 } as const;
 /** Number of values: bits 8 to 23. */
 export const COUNT_SHIFT = 8;
@@ -92,3 +94,18 @@ export const FAILED_BIT = 0x80000000;
 export const TOTAL_MAX = 0x7fffffff;
 /** What the BroadcastChannel of a port is called: this, the area's id, a point and the port, in hexadecimal. */
 export const BESIDE_PREFIX = 'coexist.call.';
+
+/** What a word of a packed list is: its bits 0 to 2 where it says how many or which, in its other bits; else the whole word. */
+export const PACKED = {
+  string: 0,
+  integer: 1,
+  array: 2,
+  object: 3,
+  again: 4,
+  number: 5,
+  null: 6,
+  true: 14,
+  false: 22,
+  undefined: 30,
+} as const;
+export const PACKED_SHIFT = 3;

@@ -3,7 +3,7 @@
 
 import { type CoexistCode, CoexistError, show } from '../abi/errors.js';
 import { host } from '../host/host.js';
-import { jsonOf } from './json.js';
+import { packed } from './packed.js';
 
 /** What was thrown, a cause or one of `errors`: an error as a record, or any other value. */
 export type Thrown = { readonly error: ErrorRecord } | { readonly value: unknown };
@@ -122,7 +122,7 @@ function hide(error: Error, key: string, value: unknown): void {
 
 function isPassable(value: unknown, shown: boolean): boolean {
   try {
-    if (value === undefined || jsonOf([value]) !== undefined) return true;
+    if (packed([value]) !== undefined) return true;
     if (shown && typeof value === 'object') return false;
     // What only message passing can carry is shown as well: an error should reach whoever has no port.
     return !host.clone.foreign(host.clone.cloned(value));

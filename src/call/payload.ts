@@ -1,5 +1,5 @@
 // How a list of values is written into a cell (docs/ABI.md, clause 66). One number, one short string and the like take a few plain
-// stores; what JSON gives back exactly goes as JSON; the rest in the engine's own form, or beside the cell.
+// stores; plain data goes as words and text; the rest in the engine's own form, or beside the cell.
 
 import { CELL, CELL_DATA_OFFSET, COUNT_SHIFT, ELEMENTS_SHIFT, ENCODINGS, FAILED_BIT, TOTAL_MAX } from '../abi/call.js';
 import { CoexistError } from '../abi/errors.js';
@@ -8,7 +8,7 @@ import type { Beside } from './beside.js';
 import type { CellView } from './cell-view.js';
 import { elementType } from './elements.js';
 import { recordOf } from './errors-as-data.js';
-import { jsonOf } from './json.js';
+import { type Packed, packed } from './packed.js';
 import { COUNT_MAX, POSTED_BYTES, SHORT } from './reading.js';
 
 export { type CellView, cellViews } from './cell-view.js';
@@ -53,8 +53,8 @@ export function writeList(
   } else if (writeFlat(cell, list, failed)) {
     return undefined;
   }
-  const json = jsonOf(list);
-  if (json !== undefined) return writeText(cell, json, failed, ENCODINGS.json, list.length);
+  const plain = packed(list);
+  if (plain !== undefined) return writePacked(cell, plain, failed, list.length);
   return writeEngine(cell, list, failed, beside, port);
 }
 
@@ -140,27 +140,48 @@ function writeString(cell: CellView, value: string, failed: boolean): Uint8Array
     }
     if (all < 256) return head(cell, failed, ENCODINGS.latin1, 1, length, length);
   }
-  return writeText(cell, value, failed, ENCODINGS.latin1, 1);
+  return writeText(cell, value, failed);
 }
 
-/** `narrow` is the encoding with one byte for each unit; the one with two follows it. */
-function writeText(
-  cell: CellView,
-  text: string,
-  failed: boolean,
-  narrow: number,
-  count: number,
-): Uint8Array | undefined {
+function writeText(cell: CellView, text: string, failed: boolean): Uint8Array | undefined {
   const wide = WIDE.test(text);
   const total = wide ? 2 * text.length : text.length;
-  const encoding = wide ? narrow + 1 : narrow;
+  const encoding = wide ? ENCODINGS.utf16 : ENCODINGS.latin1;
   if (total <= cell.capacity) {
     putText(cell.text, text, wide, cell.at + CELL_DATA_OFFSET, total);
-    return head(cell, failed, encoding, count, total, total);
+    return head(cell, failed, encoding, 1, total, total);
   }
   const bytes = new Uint8Array(checked(total));
   putText(host.textIn(bytes.buffer), text, wide, 0, total);
-  return writeBytes(cell, bytes, failed, encoding, count);
+  return writeBytes(cell, bytes, failed, encoding, 1);
+}
+
+function writePacked(
+  cell: CellView,
+  { words, count, text }: Packed,
+  failed: boolean,
+  values: number,
+): Uint8Array | undefined {
+  const wide = WIDE.test(text);
+  const encoding = wide ? ENCODINGS.packed16 : ENCODINGS.packed;
+  const before = 4 + 4 * count;
+  const units = wide ? 2 * text.length : text.length;
+  const total = before + units;
+  if (total <= cell.capacity) {
+    const from = cell.at + CELL_DATA_OFFSET;
+    putWords(cell.i32, from >>> 2, words, count);
+    putText(cell.text, text, wide, from + before, units);
+    return head(cell, failed, encoding, values, total, total);
+  }
+  const bytes = new Uint8Array(total);
+  putWords(new Int32Array(bytes.buffer, 0, 1 + count), 0, words, count);
+  putText(host.textIn(bytes.buffer), text, wide, before, units);
+  return writeBytes(cell, bytes, failed, encoding, values);
+}
+
+function putWords(to: Int32Array, first: number, words: Int32Array, count: number): void {
+  to[first] = count;
+  for (let i = 0; i < count; i++) to[first + 1 + i] = words[i] as number;
 }
 
 function putText(memory: TextMemory, text: string, wide: boolean, at: number, bytes: number): void {

@@ -7,6 +7,7 @@ import { host, type TextMemory } from '../host/host.js';
 import type { Beside } from './beside.js';
 import type { CellView } from './cell-view.js';
 import { elementsOf } from './elements.js';
+import { unpacked } from './unpacked.js';
 
 /** Of the number in a cell that says what was posted beside it. */
 export const POSTED_BYTES = 4;
@@ -37,6 +38,11 @@ export function readList(cell: CellView, beside: Beside | undefined): unknown[] 
       if (length !== 8 * countIn(encoding)) throw broken('length', length);
       for (let i = from; i < from + length; i += 8) list.push(f64[i >>> 3] as number);
       return list;
+    }
+    case ENCODINGS.packed:
+    case ENCODINGS.packed16: {
+      const wide = (encoding & 0xff) === ENCODINGS.packed16;
+      return listOf(() => unpack(i32, from >>> 2, cell.text, from, length, wide));
     }
     case ENCODINGS.latin1:
       if (length <= SHORT) return [shortString(u8, from, length)];
@@ -84,6 +90,12 @@ function decode(
     case ENCODINGS.json16:
       if (length % 2 !== 0) throw broken('length', length);
       return parsed(text.ucs2Slice(from, from + length));
+    case ENCODINGS.packed:
+    case ENCODINGS.packed16:
+      return listOf(() => {
+        const words = new Int32Array(copyOf(u8, from, length & ~3).buffer);
+        return unpack(words, 0, text, from, length, (encoding & 0xff) === ENCODINGS.packed16);
+      });
     case ENCODINGS.elements:
       return [elementsOf((encoding >>> ELEMENTS_SHIFT) & 15, copied()) ?? fail(broken('encoding', encoding))];
     case ENCODINGS.engine:
@@ -103,6 +115,22 @@ function copyOf(u8: Uint8Array, from: number, length: number): Uint8Array<ArrayB
   if (length > FEW_BYTES) copy.set(u8.subarray(from, from + length));
   else for (let i = 0; i < length; i++) copy[i] = u8[from + i] as number;
   return copy;
+}
+
+/** `first` counts words; the bytes are those from `from` on. */
+function unpack(
+  i32: Int32Array,
+  first: number,
+  memory: TextMemory,
+  from: number,
+  length: number,
+  wide: boolean,
+): unknown {
+  const count = length < 4 ? -1 : (i32[first] as number);
+  if (count < 0 || 4 + 4 * count > length) throw new RangeError(`${count} words in ${length} bytes`);
+  const words = new Int32Array(count);
+  for (let i = 0; i < count; i++) words[i] = i32[first + 1 + i] as number;
+  return unpacked(words, { memory, wide, from: from + 4 + 4 * count, to: from + length });
 }
 
 const parsed = (json: string): unknown[] => listOf(() => JSON.parse(json));

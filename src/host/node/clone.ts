@@ -16,11 +16,6 @@ export const clone: EngineClone = {
 };
 
 const OBJECT = Object.prototype;
-/** Of arrays with more elements, properties with other names than indices are not looked into: naming all would cost ten times as much. */
-const NAMED_UP_TO = 256;
-/** Longer ones are taken for sparse. */
-const DENSE_UP_TO = 2 ** 25;
-
 /** Functions and symbols are none: the serialiser refuses them itself. */
 function foreign(root: unknown): boolean {
   const seen = new Set<object>();
@@ -33,10 +28,9 @@ function foreign(root: unknown): boolean {
   };
   meet(root);
   for (let value = open.pop(); value !== undefined; value = open.pop()) {
-    if (Array.isArray(value) && value.length > NAMED_UP_TO && value.length <= DENSE_UP_TO) {
-      Array.prototype.forEach.call(value, meet);
-    } else if (Array.isArray(value) || isPlain(value)) {
-      for (const key of Object.keys(value)) meet((value as Record<string, unknown>)[key]);
+    if (Array.isArray(value) || isPlain(value)) {
+      // Of an array, what is there, however long it is.
+      for (const of of Object.values(value)) meet(of);
     } else if (types.isMap(value)) {
       Map.prototype.forEach.call(value, (of, key) => {
         meet(key);
