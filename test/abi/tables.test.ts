@@ -33,6 +33,7 @@ import {
   MUTEX,
   MUTEX_BYTES,
   OPERATIONS,
+  PACKED,
   PERCPU,
   PERCPU_BYTES,
   POOL,
@@ -156,6 +157,8 @@ test('operations, structures and encodings have the numbers of the page', () => 
   expect(Object.entries(STRUCTURES)).toEqual(structures);
   const encodings = table('encodings').map((row) => [row['name'], Number(row['encoding'])]);
   expect(Object.entries(ENCODINGS)).toEqual(encodings);
+  const packed = table('packed').map((row) => [row['name'], Number(row['number'])]);
+  expect(Object.entries(PACKED)).toEqual(packed);
 });
 
 test('the values named in the tables are the constants of coexist/abi', () => {
