@@ -55,9 +55,71 @@ export function readList(encoding: number, bytes: Uint8Array): unknown[] {
     }
     case 'engine':
       return deserialize(bytes) as unknown[];
+    case 'packed':
+      return unpack(bytes, latin1);
+    case 'packed16':
+      return unpack(bytes, utf16);
     default:
       throw new Error(`encoding ${encoding}`);
   }
+}
+
+function unpack(bytes: Uint8Array, decode: (bytes: Uint8Array) => string): unknown[] {
+  const at = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const count = at.getUint32(0, true);
+  const text = decode(bytes.subarray(4 + 4 * count));
+  const shapes: string[][] = [];
+  const begun: object[] = [];
+  let [next, unit] = [0, 0];
+  const word = (): number => at.getInt32(4 + 4 * next++, true);
+  const units = (n: number): string => {
+    unit += n;
+    return text.slice(unit - n, unit);
+  };
+  const namesOf = (shape: number): string[] => {
+    shapes[shape] ??= Array.from({ length: word() }, word).map(units);
+    return shapes[shape];
+  };
+  const value = (): unknown => {
+    const what = word();
+    const n = what >> 3;
+    switch (what & 7) {
+      case 0:
+        return units(n);
+      case 1:
+        return n;
+      case 2: {
+        const array: unknown[] = [];
+        begun.push(array);
+        for (let k = 0; k < n; k++) array.push(value());
+        return array;
+      }
+      case 3: {
+        const names = namesOf(n);
+        const object: Record<string, unknown> = {};
+        begun.push(object);
+        for (const name of names) {
+          Object.defineProperty(object, name, { value: value(), writable: true, enumerable: true, configurable: true });
+        }
+        return object;
+      }
+      case 4:
+        return begun[n];
+    }
+    if (what !== 5)
+      return new Map<number, unknown>([
+        [6, null],
+        [14, true],
+        [22, false],
+        [30, undefined],
+      ]).get(what);
+    next += 2;
+    return at.getFloat64(4 + 4 * (next - 2), true);
+  };
+  const list = value() as unknown[];
+  if (next !== count || unit !== text.length)
+    throw new Error(`${next} of ${count} words, ${unit} of ${text.length} units`);
+  return list;
 }
 
 const text = (value: string, encoding: 'latin1' | 'utf16le'): Uint8Array =>
