@@ -77,6 +77,14 @@ const LONG_SINGLETON: readonly Reach[] = [
   { threads: 4, maxPreemptions: 4, kills: 1, random: 20_000 },
 ];
 
+/** The same of loans, whose borrower looks all the time. */
+const LONG_LOAN: readonly Reach[] = [
+  { threads: 2, maxPreemptions: 2, kills: 0 },
+  { threads: 2, maxPreemptions: 0, kills: 1 },
+  { threads: 3, maxPreemptions: 1, kills: 0 },
+  { threads: 4, maxPreemptions: 4, kills: 1, random: 20_000 },
+];
+
 /** Of rings, whose schedules are few: most steps are of words that one thread alone writes. */
 const LONG_RING: readonly Reach[] = [
   { threads: 2, maxPreemptions: 5, kills: 0 },
@@ -144,12 +152,14 @@ export const protocols: readonly Protocol[] = [
     { name: 'singleton', about: 'acquiring, using and releasing a singleton' },
     { name: 'singleton-get', module: 'singleton', variant: 'get', about: 'get against a release' },
     { name: 'singleton-throws', module: 'singleton', variant: 'throws', about: 'a constructor throws, others retry' },
-    { name: 'singleton-loan', module: 'singleton', variant: 'loan', about: 'a reference is lent and adopted' },
-    { name: 'singleton-revoke', module: 'singleton', variant: 'revoke', about: 'the same, and it may be taken back' },
     { name: 'singleton-reclaim', module: 'singleton', variant: 'reclaim', about: 'who held it is dead' },
     { name: 'singleton-nested', module: 'singleton', variant: 'nested', about: 'a second reference against reclaims' },
     { name: 'singleton-discard', module: 'singleton', variant: 'discard', about: 'it goes with its dead creator' },
   ].map((protocol) => ({ ...protocol, short: SHORT_SINGLETON, long: LONG_SINGLETON })),
+  ...[
+    { name: 'singleton-loan', module: 'singleton', variant: 'loan', about: 'a reference is lent and adopted' },
+    { name: 'singleton-revoke', module: 'singleton', variant: 'revoke', about: 'the same, and it may be taken back' },
+  ].map((protocol) => ({ ...protocol, short: SHORT_SINGLETON, long: LONG_LOAN })),
   ...[
     { name: 'call', about: 'calls of a server that runs' },
     { name: 'call-open', module: 'call', variant: 'open', about: 'the same, with opening and connecting' },
