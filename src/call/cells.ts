@@ -14,7 +14,7 @@ import {
 } from '../abi/call.js';
 import { show } from '../abi/errors.js';
 import type { Limits, Waiting } from '../sync/wait.js';
-import { CLAIM_NONE } from '../wasm/call.js';
+import { CLAIM_NONE, CLAIM_OVER } from '../wasm/call.js';
 import { serveOthers } from './bell.js';
 import { type Channel, callerIndex, cellWord, channelWord } from './channel.js';
 import { epochOver, isDead } from './opening.js';
@@ -38,6 +38,8 @@ export function* claimCell(channel: Channel, epoch: number, hint: number, limits
     if (k !== CLAIM_NONE) return k;
     const over = limits.over(`a free cell of ${show(channel.name)}`);
     if (due || over !== undefined) {
+      // Of a server that is dead no cell will do, and those that have one may hold it for ever.
+      if (epochOver(channel, epoch)) return CLAIM_OVER;
       const recovered = recoverCell(channel);
       if (recovered !== CLAIM_NONE) return recovered;
     }

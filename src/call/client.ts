@@ -49,9 +49,7 @@ export function connectTo<M extends Methods = Methods>(
   options: ConnectOptions = {},
 ): Client<M> {
   const { timeout, holder, area } = options;
-  if (timeout !== undefined && !(typeof timeout === 'number' && timeout >= 0)) {
-    throw invalid('timeout', timeout, 'a number of ms, 0 or more', 'Leave it out to wait without end.');
-  }
+  checkTimeout(timeout);
   const channel = channelOf(name, options);
   const link = new Link(channel, register({ name: holder, area }), epoch);
   return new Client<M>(link, timeout === undefined ? undefined : { timeout });
@@ -91,8 +89,9 @@ export class Client<M extends Methods = Methods> {
     return this.#link.call(method, args, this.#options) as Promise<Result<M[K]>>;
   }
 
-  /** The same connection, its calls bounded by these options instead. */
+  /** The same connection, its calls bounded by these options instead. @throws COEXIST_EINVAL */
   with(options: CallOptions): Client<M> {
+    checkTimeout(options?.timeout);
     return new Client<M>(this.#link, { ...this.#options, ...options });
   }
 
@@ -118,4 +117,9 @@ export class Client<M extends Methods = Methods> {
   [dispose](): void {
     this.close();
   }
+}
+
+function checkTimeout(timeout: unknown): void {
+  if (timeout === undefined || (typeof timeout === 'number' && timeout >= 0)) return;
+  throw invalid('timeout', timeout, 'a number of ms, 0 or more', 'Leave it out to wait without end.');
 }

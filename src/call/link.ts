@@ -15,7 +15,7 @@ import { type Call, complete, type Port, post, requestIn } from './calls.js';
 import { claimCell, leaveCell, settled } from './cells.js';
 import { type Channel, channelWord, serverIndex } from './channel.js';
 import { closed, gone, notCloned, unknownMethod } from './failures.js';
-import { findServed, type Served } from './opening.js';
+import { findServed, methodOf, type Served } from './opening.js';
 import { type CellView, type Rest, readList, writeList } from './payload.js';
 import { PendingCalls, resumed } from './pending.js';
 import { checkTransfer, detach } from './transfer.js';
@@ -40,8 +40,10 @@ export class Link {
   readonly #spinner = new Spinner('event');
   readonly #looking: Looking;
   readonly #pending: PendingCalls;
-  /** Blocking calls in progress, the innermost last. What a cut has left here is given up when the event loop turns. */
-  readonly #blocking: { readonly k: number; readonly request: number; readonly bell: number }[] = [];
+  /** Cells of blocking calls in progress, the innermost last. What a cut has left here is given up when the event loop turns. */
+  readonly #blocking: number[] = [];
+  /** State words of the requests in the cells. */
+  readonly #requests: Int32Array;
   #sweeping = false;
   #served: Served | undefined;
   #hint = 0;
@@ -52,6 +54,7 @@ export class Link {
     this.#registration = registration;
     this.#slot = registration.slot;
     this.#pinned = pinned;
+    this.#requests = new Int32Array(channel.cells.length);
     this.#looking = servingMeanwhile(channel.steps);
     this.#port = { beside: new Beside(channel.bells.core.id), number: 0 };
     this.#pending = new PendingCalls(channel.bells);
@@ -62,7 +65,7 @@ export class Link {
     const { channel } = this;
     const { steps, at, cells } = channel;
     let served = this.#served;
-    let method = served === undefined ? undefined : served.methods.get(name);
+    let method = served === undefined ? undefined : methodOf(served, name);
     let k = CLAIM_OVER;
     if (served !== undefined && method !== undefined && options?.signal === undefined) {
       k = steps.claim(at, cells.length, channel.cellBytes, this.#hint, served.epoch);
@@ -79,7 +82,8 @@ export class Link {
     const request = requestIn(cell);
     this.#hint = k;
     if (this.#blocking.length > 0) this.#sweepSoon();
-    const depth = this.#blocking.push({ k, request, bell });
+    const depth = this.#blocking.push(k);
+    this.#requests[k] = request;
     const rest = this.#write(cell, name, args, options, (served as Served).port, depth);
     const posted = steps.post(at, cell.at, k, epoch, method as number, this.#slot, this.#port.number, bell);
     const state = cell.at + CELL.state.offset;
@@ -230,7 +234,9 @@ export class Link {
   }
 
   #abandon(depth: number): void {
-    for (const { k, request, bell } of this.#blocking.splice(depth)) leaveCell(this.channel, k, request, bell);
+    const { u32, bells } = this.channel;
+    const bell = bells.of(Atomics.load(u32, channelWord(this.channel, CHANNEL.slot)));
+    for (const k of this.#blocking.splice(depth)) leaveCell(this.channel, k, this.#requests[k] as number, bell);
   }
 
   // A vm timeout skips every `finally`. When the event loop turns, no blocking call is in progress: what is left was cut.

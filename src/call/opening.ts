@@ -28,6 +28,20 @@ export interface Served {
   readonly port: number;
   /** Numbers of its methods, by name. */
   readonly methods: ReadonlyMap<string, number>;
+  /** The method that was asked for last. */
+  last: string | undefined;
+  lastNumber: number;
+}
+
+/** Number of a method; undefined where there is none of that name. */
+export function methodOf(served: Served, name: string): number | undefined {
+  // hot: the same string as before, most of the time
+  if (name === served.last) return served.lastNumber;
+  const number = served.methods.get(name);
+  if (number === undefined) return undefined;
+  served.last = name;
+  served.lastNumber = number;
+  return number;
 }
 
 export const isDead = (channel: Channel, identity: bigint): boolean =>
@@ -63,7 +77,16 @@ export function findServed(channel: Channel): Served | { readonly waitWhile: num
     const names = host.decodeUtf8(channel.u8.slice(start, start + length));
     if (read(CHANNEL.epoch) !== epoch) continue;
     const methods = new Map(names === '' ? [] : names.split('\0').map((name, k) => [name, k]));
-    return { epoch, own: server === channel.bells.self, slot, bell: channel.bells.of(slot), port, methods };
+    return {
+      epoch,
+      own: server === channel.bells.self,
+      slot,
+      bell: channel.bells.of(slot),
+      port,
+      methods,
+      last: undefined,
+      lastNumber: 0,
+    };
   }
 }
 

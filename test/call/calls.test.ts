@@ -164,6 +164,7 @@ describe('one name', () => {
     for (const cells of [0, 33, 1.5]) failure('COEXIST_EINVAL', () => connect('shape', { cells }));
     for (const cellBytes of [64, 130, 0]) failure('COEXIST_EINVAL', () => connect('shape', { cellBytes }));
     failure('COEXIST_EINVAL', () => connect('shape', { timeout: -1 }));
+    failure('COEXIST_EINVAL', () => first.with({ timeout: Number.NaN }));
     first.close();
     same.close();
   });

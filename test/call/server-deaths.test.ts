@@ -11,7 +11,7 @@ import { channelBytes } from '../support/channel-bytes.js';
 import { deaths } from '../support/deaths.js';
 import { failure } from '../support/failures.js';
 import { withSleeps } from '../support/sleeps.js';
-import { NO_SUCH_THREAD } from '../support/threads.js';
+import { NO_SUCH_THREAD, UNKNOWABLE } from '../support/threads.js';
 
 const BOUND_MS = 200;
 const FORMS = ['sync', 'async'] as const;
@@ -145,20 +145,24 @@ describe('on a clock that stands still but for sleeps', () => {
     client.close();
   });
 
-  test('one that waits for a cell of a server that is gone', () => {
-    const own = serve('gone, no cell', { any: () => 1 }, { cells: 1, cellBytes: 128 });
-    const client = connect<{ any(): number }>('gone, no cell');
-    const channel = channelBytes(area, 'gone, no cell');
-    const other = 1n << 61n;
-    channel.setCaller(0, other);
-    const { error } = withSleeps(
+  test.each(['closes', 'dies'] as const)('one that waits for a cell of a server that %s', (how) => {
+    const name = `no cell, ${how}`;
+    const own = serve(name, { any: () => 1 }, { cells: 1, cellBytes: 128 });
+    const client = connect<{ any(): number }>(name);
+    const channel = channelBytes(area, name);
+    channel.setCaller(0, UNKNOWABLE);
+    const { error, sleeps } = withSleeps(
       () => client.callSync('any'),
       (n) => {
-        if (n === 1) own.close();
+        if (n !== 1) return;
+        if (how === 'closes') own.close();
+        else channel.setServer(NO_SUCH_THREAD);
       },
     );
     expect(error).toMatchObject({ code: 'COEXIST_EGONE' });
+    expect(sleeps.length).toBeLessThanOrEqual(1 + BOUND_MS / 50);
     channel.setCaller(0, 0n);
+    own.close();
     client.close();
   });
 });
@@ -174,15 +178,15 @@ test('a server that opens over a dead one ends what that has left', () => {
     channel.setCaller(k, caller);
   };
   // REQUEST, TAKEN and REPLY of callers that live as far as anybody can know; TAKEN that was given up.
-  plant(0, 1n << 61n, 1);
-  plant(1, 1n << 61n, 2);
-  plant(2, 1n << 61n, 4);
+  plant(0, UNKNOWABLE, 1);
+  plant(1, UNKNOWABLE, 2);
+  plant(2, UNKNOWABLE, 4);
   plant(3, -((BigInt(epoch) << 28n) + 9n), 2);
   first.unref();
   channel.setServer(dead);
   const second = serve('left', { any: () => 2 });
   expect([0, 1, 2, 3].map((k) => channel.cell(k, 'state') & 15)).toEqual([5, 5, 4, 5]);
-  expect([0, 1, 2, 3].map((k) => channel.caller(k))).toEqual([1n << 61n, 1n << 61n, 1n << 61n, 0n]);
+  expect([0, 1, 2, 3].map((k) => channel.caller(k))).toEqual([UNKNOWABLE, UNKNOWABLE, UNKNOWABLE, 0n]);
   const client = connect<{ any(): number }>('left');
   expect(client.callSync('any')).toBe(2);
   failure('COEXIST_EEXIST', () => serve('left', {}));
