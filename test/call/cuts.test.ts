@@ -38,7 +38,7 @@ describe('a blocking call that is cut', () => {
     const server = await startServer({ name: 'cut, taken', gate, options: { cells: 2 } });
     const caller = await Actor.start();
     const client = connect<ActorMethods>('cut, taken', { timeout: 20_000 });
-    expect(await cutCall(caller, 'cut, taken', 'hold', 200)).toBe(true);
+    expect(await cutCall(caller, 'cut, taken', 'hold', 800)).toBe(true);
     expect(gate.begun).toBe(1);
     expect(client.status().cells.free).toBe(1);
     gate.open();
@@ -113,7 +113,7 @@ describe('a method that is cut', () => {
         const run = (): unknown => (state['server'] as { run(): number }).run();
         Atomics.add(words, 3, 1);
         try {
-          vm.runInNewContext('run()', { run }, { timeout: 300 });
+          vm.runInNewContext('run()', { run }, { timeout: 1500 });
         } catch (error) {
           return (error as { code?: string }).code;
         }
