@@ -249,7 +249,9 @@ describe.each(BACKENDS)('%s', (backend: Backend) => {
     test('a late reply answers nobody', () => {
       const { call, words, raw, client } = calling(60);
       let taken = 0;
-      withSleeps(call, (n) => n === 0 && (taken = raw.take(0) as number));
+      withSleeps(call, (n) => {
+        if (n === 0) taken = raw.take(0) as number;
+      });
       // The server forgets about it, and its epoch ends.
       words.plant({ server: 0n });
       raw.open(['add']);
