@@ -75,7 +75,7 @@ describe('a planted fault is seen', () => {
       'ended-while-held',
       {},
       '0',
-      /VIOLATION (references not exact|seen by a thread|unexpected failure): /,
+      /VIOLATION (references not exact|seen by a thread|unexpected failure|no progress): /,
     ],
     [
       'singleton',
