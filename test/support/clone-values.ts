@@ -113,6 +113,17 @@ export const CLONED: readonly Row[] = [
   row('inherited properties, which no clone has', () =>
     Object.create({ inherited: 1 }, { own: { value: 2, enumerable: true } }),
   ),
+  row('inherited and own properties with the same name', () =>
+    Object.assign(Object.create(null), { toString: 1, a: 2 }),
+  ),
+  row('an accessor that takes another property away', () => ({
+    get a() {
+      Reflect.deleteProperty(this, 'b');
+      return 1;
+    },
+    b: 2,
+    c: 3,
+  })),
   row('an accessor', () => ({
     get a() {
       return 5;
@@ -120,6 +131,10 @@ export const CLONED: readonly Row[] = [
   })),
   row('an instance of a class', () => ({ point: new Point() })),
   row('a list with holes and a name', withHoles),
+  row('a list with as many holes as names', () => [
+    Object.assign(new Array(2), { 0: 1, name: 2 }),
+    Object.assign(new Array(40), { name: 2 }, Object.fromEntries(Array.from({ length: 39 }, (_, k) => [k + 1, k]))),
+  ]),
   row('a match', matched),
   row('a sparse list', () => {
     const list: number[] = [];
