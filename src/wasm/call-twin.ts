@@ -118,9 +118,11 @@ export function createCallTwin(
       const state = word(cell, CELL.state);
       const seen = Atomics.load(i32, state);
       if ((seen & PHASE_MASK) !== PHASE_REQUEST) return 0;
+      // Before the exchange: behind it, a caller whose epoch is over may leave the cell to the next one.
+      const of = Atomics.load(i32, word(cell, CELL.epoch));
       const taken = seen + 1;
       if (Atomics.compareExchange(i32, state, seen, taken) !== seen) return 0;
-      if (Atomics.load(i32, word(cell, CELL.epoch)) === (epoch | 0)) return taken;
+      if (of === (epoch | 0)) return taken;
       leave(cell, taken, PHASE_GONE);
       return 0;
     },

@@ -109,16 +109,17 @@
 
   ;; The state with TAKEN, or 0 where there is no request for this epoch. A request for another one ends here.
   (func (export "take") (param $cell i32) (param $epoch i32) (result i32)
-    (local $seen i32) (local $taken i32)
+    (local $seen i32) (local $taken i32) (local $of i32)
     (local.set $seen (i32.atomic.load offset=%cell.state% (local.get $cell)))
     (if (i32.ne (i32.and (local.get $seen) (i32.const 15)) (i32.const 1)) (then (return (i32.const 0))))
+    ;; before the exchange: behind it, a caller whose epoch is over may leave the cell to the next one
+    (local.set $of (i32.atomic.load offset=%cell.epoch% (local.get $cell)))
     (local.set $taken (i32.add (local.get $seen) (i32.const 1)))
     (if (i32.ne
           (i32.atomic.rmw.cmpxchg offset=%cell.state% (local.get $cell) (local.get $seen) (local.get $taken))
           (local.get $seen))
       (then (return (i32.const 0))))
-    (if (i32.eq (i32.load offset=%cell.epoch% (local.get $cell)) (local.get $epoch))
-      (then (return (local.get $taken))))
+    (if (i32.eq (local.get $of) (local.get $epoch)) (then (return (local.get $taken))))
     (drop (call $leave (local.get $cell) (local.get $taken) (i32.const 5)))
     (i32.const 0))
 
