@@ -69,6 +69,19 @@ function createBells(core: AreaCore): Bells {
     return more;
   }
 
+  // Whatever throws here, the next turn comes.
+  function pollSafely(): boolean {
+    let more = true;
+    try {
+      more = poll();
+    } catch (error) {
+      host.soon(() => {
+        throw error;
+      });
+    }
+    return more;
+  }
+
   function turn(): void {
     for (;;) {
       if (polls.size === 0) {
@@ -77,7 +90,7 @@ function createBells(core: AreaCore): Bells {
       }
       // First the bell, then the look: what comes behind it rings.
       Atomics.store(i32, index, BELL_ASLEEP);
-      if (poll()) {
+      if (pollSafely()) {
         host.soon(turn);
         return;
       }

@@ -1,0 +1,34 @@
+// A client knows its methods from their types: names, arguments, results without their promises, and no `this`.
+
+import { attach } from 'coexist';
+import { type CallContext, connect, serve } from 'coexist/call';
+import { expect, expectTypeOf, test } from 'vitest';
+
+const methods = {
+  add: (a: number, b: number): number => a + b,
+  later: async (text: string): Promise<string[]> => [text],
+  who(this: CallContext): number {
+    return this.caller.threadId;
+  },
+};
+
+test('of the methods that are served', async () => {
+  attach();
+  const server = serve('typed', methods);
+  const client = connect<typeof methods>('typed');
+  expectTypeOf(client.callSync<'add'>).parameters.toEqualTypeOf<['add', number, number]>();
+  expectTypeOf(client.callSync<'who'>).parameters.toEqualTypeOf<['who']>();
+  const sum = client.callSync('add', 1, 2);
+  expectTypeOf(sum).toEqualTypeOf<number>();
+  expect(sum).toBe(3);
+  const list = client.call('later', 'a');
+  expectTypeOf(list).toEqualTypeOf<Promise<string[]>>();
+  expect(await list).toEqual(['a']);
+  expect(client.callSync('who')).toBe(0);
+  // @ts-expect-error: no such method
+  expect(() => client.callSync('sub')).toThrow('"sub"');
+  // @ts-expect-error: no number
+  expect(client.callSync('add', '1', 2)).toBe('12');
+  client.close();
+  server.close();
+});
