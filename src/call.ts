@@ -8,6 +8,7 @@ export {
   type ConnectOptions,
   connect,
   type Methods,
+  type MethodsOf,
   type ServeOptions,
   Server,
   serve,

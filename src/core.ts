@@ -19,7 +19,7 @@ export type { AttachAsyncOptions, AttachOptions } from './area/rendezvous.js';
 export { type ChannelStatus, Client, type ConnectOptions, connect, connectTo } from './call/client.js';
 export type { CallContext } from './call/context.js';
 export type { CallOptions } from './call/link.js';
-export { type Methods, type ServeOptions, Server, serve } from './call/server.js';
+export { type Methods, type MethodsOf, type ServeOptions, Server, serve } from './call/server.js';
 export { type Host, host } from './host/host.js';
 export { Counter, type CounterOptions } from './percpu/counter.js';
 export { PerCpuBuffer, type PerCpuBufferOptions } from './percpu/cpu-buffer.js';

@@ -7,7 +7,7 @@ import { register } from '../thread/registration.js';
 import { callerIndex, channelOf } from './channel.js';
 import { type CallOptions, Link } from './link.js';
 import { threadIdOf } from './opening.js';
-import type { Methods } from './server.js';
+import type { Methods, MethodsOf } from './server.js';
 
 export interface ConnectOptions {
   /** ms, for each call; the default of `CallOptions.timeout`. */
@@ -38,12 +38,12 @@ export interface ChannelStatus {
  * @throws COEXIST_EKIND, COEXIST_ENOSPC, COEXIST_EINVAL, COEXIST_ETIMEDOUT, and as `register()`
  * @since 0.1.0
  */
-export function connect<M extends Methods = Methods>(name: string, options: ConnectOptions = {}): Client<M> {
+export function connect<M extends MethodsOf<M> = Methods>(name: string, options: ConnectOptions = {}): Client<M> {
   return connectTo<M>(name, undefined, options);
 }
 
 /** As `connect`, to one opening of the channel: once that is over, every call is COEXIST_EGONE. */
-export function connectTo<M extends Methods = Methods>(
+export function connectTo<M extends MethodsOf<M> = Methods>(
   name: string,
   epoch: number | undefined,
   options: ConnectOptions = {},
@@ -59,7 +59,7 @@ export function connectTo<M extends Methods = Methods>(
  * Calls the methods of a server; from `connect()`.
  * @since 0.1.0
  */
-export class Client<M extends Methods = Methods> {
+export class Client<M extends MethodsOf<M> = Methods> {
   readonly name: string;
   readonly #link: Link;
   readonly #options: CallOptions | undefined;

@@ -19,6 +19,9 @@ import { type Method, Service } from './service.js';
 /** What a server runs. Arguments and results pass as structured clones; `this` says who calls. */
 export type Methods = Readonly<Record<string, (this: CallContext, ...args: never[]) => unknown>>;
 
+/** The same of an interface, which has no index signature. */
+export type MethodsOf<M> = { readonly [K in keyof M]: (this: CallContext, ...args: never[]) => unknown };
+
 export interface ServeOptions {
   /** How many calls can be in progress at a time, 1 to 32. Left out: as many as the channel has, or 16. */
   readonly cells?: number | undefined;

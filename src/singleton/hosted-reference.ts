@@ -125,7 +125,7 @@ export class HostedReference<T, M> implements HostedCalls<M> {
   #callSync(options: CallOptions | undefined, method: string, args: readonly unknown[]): unknown {
     this.#require();
     try {
-      return this.#client(options).callSync(method as never, ...(args as never));
+      return this.#client(options).callSync(method, ...(args as never[]));
     } catch (error) {
       throw this.#explained(error);
     }
@@ -134,13 +134,13 @@ export class HostedReference<T, M> implements HostedCalls<M> {
   async #call(options: CallOptions | undefined, method: string, args: readonly unknown[]): Promise<unknown> {
     this.#require();
     try {
-      return await this.#client(options).call(method as never, ...(args as never));
+      return await this.#client(options).call(method, ...(args as never[]));
     } catch (error) {
       throw this.#explained(error);
     }
   }
 
-  #client(options: CallOptions | undefined): Client<Remote<M> & Readonly<Record<string, never>>> {
+  #client(options: CallOptions | undefined): Client {
     const client = this.#holding.client();
     return (options === undefined ? client : client.with(options)) as never;
   }

@@ -12,6 +12,22 @@ const methods = {
   },
 };
 
+interface Declared {
+  add(a: number, b: number): number;
+}
+
+test('of an interface', () => {
+  attach();
+  const server = serve('declared', methods);
+  const client = connect<Declared>('declared');
+  expectTypeOf(client.callSync<'add'>).parameters.toEqualTypeOf<['add', number, number]>();
+  expect(client.callSync('add', 1, 2)).toBe(3);
+  // @ts-expect-error: not in the interface
+  expect(() => client.callSync('sub')).toThrow('"sub"');
+  client.close();
+  server.close();
+});
+
 test('of the methods that are served', async () => {
   attach();
   const server = serve('typed', methods);
