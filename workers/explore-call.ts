@@ -1,7 +1,8 @@
 // Explored: threads that call one server (clauses 61 to 65), by blocking; the first thread serves. Each call is answered once, by its own
 // reply; a method runs once at most for each; nobody sleeps in vain, and no cell is lost. Variants: open (opening and connecting are
 // explored, too), one (one cell for all), timeout (the second thread's call may end in between), close (the server closes behind the
-// first call, and may open again), dead-request, dead-reply, given-up (one cell, which a dead caller left in that state).
+// first call, and may open again), dead-request, dead-reply, given-up (one cell, which a dead caller left in that state), heir (the
+// last thread serves when the first one is dead; the second calls once more then).
 
 import type { AreaValue, Client, Server } from '../src/core.js';
 import type { ExploreContext } from '../src/explore.js';
@@ -125,11 +126,12 @@ export function reset(context: ExploreContext): void {
   if (context.index === 0) {
     object.server = serve(context);
     plant(context);
-  } else object.client = connect(context);
+  } else if (!isHeir(context, context.index)) object.client = connect(context);
 }
 
 /** Calls that a caller makes: two, so that cells are used again, where there is only one caller. */
-const callsOf = (context: ExploreContext): number => (context.threads === 2 ? 2 : 1);
+const callsOf = (context: ExploreContext): number =>
+  context.threads === 2 || dataOf(context).variant === 'heir' ? 2 : 1;
 
 const bounded = (context: ExploreContext): boolean => dataOf(context).variant === 'timeout' && context.index === 1;
 
@@ -167,10 +169,14 @@ function opened(context: ExploreContext): boolean {
   return true;
 }
 
+/** Whether a thread serves when the first one is dead. */
+const isHeir = (context: ExploreContext, thread: number): boolean =>
+  dataOf(context).variant === 'heir' && thread === context.threads - 1;
+
 /** Whether every caller has ended; to ask whether one was killed is a step. */
 function over(context: ExploreContext): boolean {
   for (let thread = 1; thread < context.threads; thread++) {
-    if (own(context, inRow(thread, DONE)) === 0 && !context.killed(thread)) return false;
+    if (!isHeir(context, thread) && own(context, inRow(thread, DONE)) === 0 && !context.killed(thread)) return false;
   }
   return true;
 }
@@ -178,7 +184,7 @@ function over(context: ExploreContext): boolean {
 function server(context: ExploreContext): void {
   const { object } = rigOf<Side>(context);
   object.server ??= serve(context);
-  const expected = callsOf(context) * (context.threads - 1);
+  const expected = callsOf(context) * (context.threads - (dataOf(context).variant === 'heir' ? 2 : 1));
   const ran = (): number => {
     let sum = 0;
     for (let n = 0; n < CALLS_MOST; n++) sum += own(context, RAN + n);
@@ -203,10 +209,27 @@ function server(context: ExploreContext): void {
   }
 }
 
+/** Waits until the first server is killed, and serves in its place until all callers have ended. */
+function heir(context: ExploreContext): void {
+  const { object } = rigOf<Side>(context);
+  while (!context.killed(0)) {
+    if (over(context)) return;
+    // A word that somebody writes, so that the turn passes on.
+    Atomics.load(context.i32, (object.at + rigOf<Side>(context).core.CHANNEL.epoch.offset) >>> 2);
+    context.pause();
+  }
+  const server = serve(context);
+  while (!over(context)) server.run({ timeout: SLICE_MS });
+}
+
 function run(context: ExploreContext): void {
+  if (isHeir(context, context.index)) {
+    heir(context);
+    finished(context);
+    return;
+  }
   if (context.index === 0) server(context);
-  else if (!opened(context)) return;
-  else for (let round = 0; round < callsOf(context); round++) call(context, round);
+  else if (opened(context)) for (let round = 0; round < callsOf(context); round++) call(context, round);
   finished(context);
 }
 
@@ -246,14 +269,16 @@ export function after(context: ExploreContext): void {
   }
   for (let thread = 1; thread < context.threads; thread++) {
     if (context.killed(thread) || own(context, inRow(thread, DONE)) === 0) continue;
-    for (let round = 0; round < callsOf(context); round++) {
+    for (let round = 0; round < callsOf(context) && !isHeir(context, thread); round++) {
       const outcome = own(context, inRow(thread, OUTCOME + round));
       const allowed = outcome === ANSWERED || outcome === TIMED_OUT || variant === 'close' || context.killed(0);
       assert(allowed, `call ${round} of thread ${thread} found nobody, and the server lives`);
     }
   }
   const limit =
-    variant === 'timeout' ? Number.POSITIVE_INFINITY : (LATE_MS + SLICE_MS) * (variant === 'open' ? 2 : 1) * killed;
+    variant === 'timeout'
+      ? Number.POSITIVE_INFINITY
+      : (LATE_MS + SLICE_MS) * (variant === 'open' || variant === 'heir' ? 2 : 1) * killed;
   // A dead caller's cell is recovered behind a sleep.
   const ghost = variant?.startsWith('dead') || variant === 'given-up';
   // A dead caller's cell is recovered behind a sleep; a server that opened again does not hear that its callers have ended.

@@ -77,6 +77,10 @@ const LONG_SINGLETON: readonly Reach[] = [
   { threads: 4, maxPreemptions: 4, kills: 1, random: 20_000 },
 ];
 
+/** Of a server that is replaced: who waits for its death looks all the time. */
+const SHORT_HEIR: readonly Reach[] = [{ threads: 3, maxPreemptions: 0, kills: 0 }];
+const LONG_HEIR: readonly Reach[] = [{ threads: 3, maxPreemptions: 0, kills: 1 }];
+
 /** The same of loans, whose borrower looks all the time. */
 const LONG_LOAN: readonly Reach[] = [
   { threads: 2, maxPreemptions: 2, kills: 0 },
@@ -179,13 +183,21 @@ export const protocols: readonly Protocol[] = [
       about: 'the only cell was given up by a dead thread',
     },
     {
+      name: 'call-heir',
+      module: 'call',
+      variant: 'heir',
+      about: 'another thread serves when the server is dead',
+      short: SHORT_HEIR,
+      long: LONG_HEIR,
+    },
+    {
       name: 'call-timeout',
       module: 'call',
       variant: 'timeout',
       about: 'one call may time out',
       timeouts: 'any' as const,
     },
-  ].map((protocol) => ({ ...protocol, short: SHORT_SINGLETON, long: LONG_SINGLETON })),
+  ].map((protocol) => ({ short: SHORT_SINGLETON, long: LONG_SINGLETON, ...protocol })),
 ];
 
 /** A lock, the lock with a wait that may time out at any moment, and with one that may be aborted at any look. */
