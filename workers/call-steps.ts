@@ -123,14 +123,29 @@ const declare = ({ lib, area }: Stage): core.MemorySingleton =>
     finalize: ({ i32 }) => void Atomics.store(i32, 0, -1),
   });
 
+const host = ({ lib, area }: Stage) =>
+  lib.singleton(KEY, {
+    ...CELLS,
+    area,
+    create: () => ({ n: 1 }),
+    finalize() {},
+    methods: { n: ({ n }: { n: number }) => n },
+  });
+
 /** Words of the singleton, by hand. */
-function leave(stage: Stage, phase: number, actor: bigint, rows: readonly [bigint, number, number][] = []): void {
+function leave(
+  stage: Stage,
+  phase: number,
+  actor: bigint,
+  rows: readonly [bigint, number, number][] = [],
+  hosted = false,
+): void {
   const { lib, i32, i64 } = stage;
   const { at } = stage.entryOf('singleton');
   const word = (name: keyof typeof lib.SINGLETON): number => at + lib.SINGLETON[name].offset;
   i64[word('actor') >>> 3] = actor;
   i32[word('type') >>> 2] = stage.entryOf('type').number + 1;
-  i32[word('kind') >>> 2] = lib.INSTANCE_MEMORY;
+  i32[word('kind') >>> 2] = hosted ? lib.INSTANCE_HOSTED : lib.INSTANCE_MEMORY;
   i32[word('state') >>> 2] = phase;
   i32[word('holders_used') >>> 2] = rows.length;
   for (const [k, [identity, count, of]] of rows.entries()) {
@@ -152,6 +167,22 @@ function onSingleton(prepare: (one: core.MemorySingleton, stage: Stage) => () =>
         return unless(code, '', 'COEXIST_EDEADLK');
       },
     };
+  };
+}
+
+function onHosted(prepare: (one: ReturnType<typeof host>, stage: Stage) => () => unknown): Play {
+  return (stage) => {
+    const run = prepare(host(stage), stage);
+    const goOn = (): string[] =>
+      unless(
+        codeFrom(() => host(stage).acquire({ timeout: LATE_MS }).release()),
+        '',
+        'COEXIST_EDEADLK',
+        // What it hosts since it was cut has no handle; it stays until the thread ends.
+        'COEXIST_EEXIST',
+        'COEXIST_ETIMEDOUT',
+      );
+    return { run, goOn };
   };
 }
 
@@ -273,6 +304,22 @@ export const PLAYS = {
     leave(stage, SINGLETON_LIVE, stage.dead, [[stage.dead, 2, SINGLETON_LIVE]]);
     return () => one.reclaim();
   }),
+
+  'host, constructing': onHosted((one) => () => one.acquire()),
+  'host, constructing after a dead creator': onHosted((one, stage) => {
+    const { SINGLETON_LIVE } = stage.lib;
+    leave(stage, SINGLETON_LIVE, stage.dead, [[stage.dead, 1, SINGLETON_LIVE]], true);
+    return () => one.acquire();
+  }),
+  'host, the last release': onHosted((one) => {
+    const reference = one.acquire();
+    return () => reference.release();
+  }),
+  'host, joining and leaving another’s': onHosted((one, stage) => {
+    const { SINGLETON_LIVE } = stage.lib;
+    leave(stage, SINGLETON_LIVE, stage.other, [[stage.other, 1, SINGLETON_LIVE]], true);
+    return () => one.acquire().release();
+  }),
 } satisfies Record<string, Play>;
 
 export type Operation = keyof typeof PLAYS;
@@ -283,4 +330,5 @@ export const THROWS: Readonly<Record<string, string>> = {
   'call of a server that goes': 'COEXIST_EGONE',
 };
 /** Operations on a channel; the others are on a singleton. */
+export const isHosted = (operation: string): boolean => operation.startsWith('host');
 export const onChannel = (operation: string): boolean => /^(call|open|close|serve)\b/.test(operation);

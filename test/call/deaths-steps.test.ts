@@ -11,6 +11,7 @@ import type { StepRequest } from '../../workers/call-stepper.js';
 import {
   BYTES,
   CELLS,
+  isHosted,
   KEY,
   LATE_MS,
   NAME,
@@ -141,20 +142,27 @@ function channelLeft({ area }: Left): string[] {
   ];
 }
 
-function singletonLeft({ area }: Left): string[] {
+function singletonLeft({ area, operation }: Left): string[] {
   const words = singletonWords(area, KEY);
+  const hosted = isHosted(operation);
   return bounded(() => {
-    // What the other thread holds, or has lent, it lets go.
+    // What the other thread holds, made, or has lent, it lets go.
     for (let k = 0; k < words.rows; k++) {
       if (words.long(`row${k}.identity`) === other) words.plant({ [`row${k}.identity`]: 0n, [`row${k}.count`]: 0 });
     }
-    const one = on('twin', () => singleton(KEY, { bytes: BYTES, create: ({ u8 }) => u8.set([1]), area }));
+    if (hosted && words.long('actor') === other) words.plant({ actor: dead });
+    const one = on('twin', () =>
+      hosted
+        ? singleton(KEY, { ...CELLS, create: () => ({ n: 1 }), methods: {}, area })
+        : singleton(KEY, { bytes: BYTES, create: ({ u8 }) => u8.set([1]), area }),
+    );
     one.reclaim();
     const wrong: string[] = [];
     const before = words.phase();
     if (before !== 'EMPTY' && before !== 'CONSTRUCTING') wrong.push(`it is ${before} after a reclaim`);
     const reference = one.acquire();
-    if (reference.memory.i32[0] !== 1) wrong.push(`the instance is ${reference.memory.i32[0]}`);
+    const found = 'memory' in reference ? reference.memory.u8[0] : reference.instance?.n;
+    if (found !== 1) wrong.push(`the instance is ${found}`);
     if (!reference.created) wrong.push('a dead thread’s instance was joined');
     reference.release();
     if (words.phase() !== 'EMPTY') wrong.push(`it is ${words.phase()} after the last release`);
