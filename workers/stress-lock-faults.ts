@@ -53,21 +53,21 @@ const PATCHES: Readonly<Record<string, Patch>> = {
   },
   // Of singletons.
   'ended-while-held': {
-    find: /(function endUnheld\([^)]*\) \{[^}]*?)if \(anyCounts\([^)]*\)\) \{\s*become\([^)]*\);\s*return 0n;\s*\}/g,
+    find: /(function endUnheld\d*\([^)]*\) \{[^}]*?)if \(anyCounts\d*\([^)]*\)\) \{\s*become\d*\([^)]*\);\s*return 0n;\s*\}/g,
     put: '$1',
   },
   'release-not-counted': {
-    find: /Atomics\.store\(this\.#i32, this\.#count, count - 1\);/g,
+    find: /Atomics\.store\(this\.#i32, this\.#count, count\d* - 1\);/g,
     put: '',
   },
   // Of calls.
   'dead-keep-cells': {
-    find: /if \(!isDead\d*\(\w+, caller\)\) return false;/g,
+    find: /if \(!isDead\d*\(\w+, caller\d*\)\) return false;/g,
     put: 'return false;',
   },
   // Those below are in the JavaScript twin.
   'taken-by-looking': {
-    find: /if \(Atomics\.compareExchange\(\w+, state, seen, taken\) !== seen\) return 0;/g,
+    find: /if \(Atomics\.compareExchange\(\w+, state\d*, seen\d*, taken\d*\) !== seen\d*\) return 0;/g,
     put: '',
   },
   'cell-not-atomic': {
