@@ -85,7 +85,13 @@ export function* complete(call: Call, limits: Limits): Waiting<unknown> {
       // The server has something to post beside the cell, and asks where to.
       port.number = beside.port;
     } else {
-      const all = addPart(parts, cell);
+      let all: Parts;
+      try {
+        all = addPart(parts, cell);
+      } catch (error) {
+        channel.steps.free(channel.at, cell.at);
+        throw error;
+      }
       if (allThere(all)) return resultOf(call, all.encoding, () => readBytes(all.encoding, all.bytes, beside));
       parts = all;
     }

@@ -133,13 +133,13 @@ export class Service implements ContextOwner {
       unfinished.drop(k);
       return false;
     }
-    const all = unfinished.addToRequest(k, cell, ticket);
-    if (!allThere(all)) {
-      this.#leave(k, taken, PHASE_WANT);
-      return true;
-    }
     let args: unknown[];
     try {
+      const all = unfinished.addToRequest(k, cell, ticket);
+      if (!allThere(all)) {
+        this.#leave(k, taken, PHASE_WANT);
+        return true;
+      }
       args = readBytes(all.encoding, all.bytes, this.#beside);
     } catch (error) {
       this.#fail(k, taken, error);
