@@ -166,11 +166,13 @@ export function servingMeanwhile(looking: Looking, own?: { readonly nested: bool
     spin(at, value, times) {
       if (serving().length === itself) return looking.spin(at, value, times);
       for (let left = times; left > 0; left -= SLICE) {
-        if (looking.spin(at, value, Math.min(left, SLICE)) > 0) return left;
+        const slice = Math.min(left, SLICE);
+        const rest = looking.spin(at, value, slice);
+        if (rest > 0) return left - slice + rest;
         const before = own?.served();
         serveOthers();
         // What it looks for may have been served by the way.
-        if (own?.served() !== before) return left;
+        if (own?.served() !== before) return Math.max(1, left - slice);
       }
       return 0;
     },
