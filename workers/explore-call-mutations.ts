@@ -53,8 +53,8 @@ export const callMutations: readonly Mutation[] = [
     maxPreemptions: 2,
     kills: 0,
     finds: ':',
-    find: 'if (Atomics.compareExchange(i32, state, seen, taken) !== seen) return 0; if (Atomics.load',
-    replace: 'Atomics.store(i32, state, taken); if (Atomics.load',
+    find: 'if (Atomics.compareExchange(i32, state, seen, taken) !== seen) return 0; if (of',
+    replace: 'Atomics.store(i32, state, taken); if (of',
   },
   {
     name: 'given up without looking whether it was left',

@@ -77,6 +77,15 @@ const LONG_SINGLETON: readonly Reach[] = [
   { threads: 4, maxPreemptions: 4, kills: 1, random: 20_000 },
 ];
 
+/** The same of calls, where most steps are of words that both sides write. */
+const LONG_CALL: readonly Reach[] = [
+  { threads: 2, maxPreemptions: 3, kills: 0 },
+  { threads: 2, maxPreemptions: 1, kills: 1 },
+  { threads: 3, maxPreemptions: 1, kills: 0 },
+  { threads: 3, maxPreemptions: 0, kills: 1 },
+  { threads: 4, maxPreemptions: 4, kills: 1, random: 20_000 },
+];
+
 /** Of a server that is replaced: who waits for its death looks all the time. */
 const SHORT_HEIR: readonly Reach[] = [{ threads: 3, maxPreemptions: 0, kills: 0 }];
 const LONG_HEIR: readonly Reach[] = [{ threads: 3, maxPreemptions: 0, kills: 1 }];
@@ -197,7 +206,7 @@ export const protocols: readonly Protocol[] = [
       about: 'one call may time out',
       timeouts: 'any' as const,
     },
-  ].map((protocol) => ({ short: SHORT_SINGLETON, long: LONG_SINGLETON, ...protocol })),
+  ].map((protocol) => ({ short: SHORT_SINGLETON, long: LONG_CALL, ...protocol })),
 ];
 
 /** A lock, the lock with a wait that may time out at any moment, and with one that may be aborted at any look. */
