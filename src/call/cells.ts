@@ -24,13 +24,20 @@ import type { CellView } from './payload.js';
 export const settled = (state: number, request: number): boolean => (state - request) >>> 0 > 1;
 
 /**
- * Claims a cell, waiting for one; its number, or CLAIM_OVER.
+ * Claims a cell, waiting for one as long as its client is open; its number, or CLAIM_OVER.
  * @throws COEXIST_ETIMEDOUT, COEXIST_EABORTED
  */
-export function* claimCell(channel: Channel, epoch: number, hint: number, limits: Limits): Waiting<number> {
+export function* claimCell(
+  channel: Channel,
+  epoch: number,
+  hint: number,
+  limits: Limits,
+  open: () => boolean,
+): Waiting<number> {
   const { steps, at, cells, cellBytes, i32 } = channel;
   const freed = channelWord(channel, CHANNEL.freed);
   for (let due = false; ; ) {
+    if (!open()) return CLAIM_OVER;
     const seen = Atomics.load(i32, freed);
     Atomics.store(i32, channelWord(channel, CHANNEL.waiters), 1);
     // Behind the mark: whoever frees one from now on wakes.

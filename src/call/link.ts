@@ -151,7 +151,7 @@ export class Link {
       const served = yield* this.#find(limits);
       if (!served.methods.has(name)) throw unknownMethod(channel.name, name, [...served.methods.keys()]);
       let k = steps.claim(at, cells.length, cellBytes, this.#hint, served.epoch);
-      if (k === CLAIM_NONE) k = yield* claimCell(channel, served.epoch, this.#hint, limits);
+      if (k === CLAIM_NONE) k = yield* claimCell(channel, served.epoch, this.#hint, limits, () => this.#open);
       // While it waited, the client may have been closed, or another of its calls have found another server.
       if (k !== CLAIM_OVER && this.#open && this.#served === served) return k;
       if (k !== CLAIM_OVER) steps.free(at, (cells[k] as CellView).at);
