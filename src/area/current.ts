@@ -54,7 +54,7 @@ export function joinedCore(options: AttachOptions = {}): AreaCore {
 /** The core behind an area that was passed in, of this copy or another; the process's own if none was. */
 export function coreFor(area: AreaLike | undefined): AreaCore {
   if (area === undefined) return current ?? joinedCore();
-  const value = area.memory ?? area.buffer;
+  const value = area?.memory ?? area?.buffer;
   if (value !== undefined) return coreOf(value);
   throw invalid(
     'area',

@@ -2,6 +2,7 @@
 
 import { invalid } from '../abi/errors.js';
 import { dispose } from '../host/dispose.js';
+import { requireWaitOptions } from '../sync/wait.js';
 import type { Area } from '../thread/area.js';
 import { register } from '../thread/registration.js';
 import { callerIndex, channelOf } from './channel.js';
@@ -48,8 +49,9 @@ export function connectTo<M extends MethodsOf<M> = Methods>(
   epoch: number | undefined,
   options: ConnectOptions = {},
 ): Client<M> {
+  if (typeof options !== 'object' || options === null) throw invalid('options', options, 'an object');
   const { timeout, holder, area } = options;
-  checkTimeout(timeout);
+  requireWaitOptions({ timeout });
   const channel = channelOf(name, options);
   const link = new Link(channel, register({ name: holder, area }), epoch);
   return new Client<M>(link, timeout === undefined ? undefined : { timeout });
@@ -91,7 +93,11 @@ export class Client<M extends MethodsOf<M> = Methods> {
 
   /** The same connection, its calls bounded by these options instead. @throws COEXIST_EINVAL */
   with(options: CallOptions): Client<M> {
-    checkTimeout(options?.timeout);
+    requireWaitOptions(options);
+    const transfer: unknown = options?.transfer;
+    if (transfer !== undefined && !Array.isArray(transfer)) {
+      throw invalid('transfer', transfer, 'an array of ArrayBuffers');
+    }
     return new Client<M>(this.#link, { ...this.#options, ...options });
   }
 
@@ -117,9 +123,4 @@ export class Client<M extends MethodsOf<M> = Methods> {
   [dispose](): void {
     this.close();
   }
-}
-
-function checkTimeout(timeout: unknown): void {
-  if (timeout === undefined || (typeof timeout === 'number' && timeout >= 0)) return;
-  throw invalid('timeout', timeout, 'a number of ms, 0 or more', 'Leave it out to wait without end.');
 }

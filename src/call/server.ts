@@ -6,7 +6,7 @@ import { invalid } from '../abi/errors.js';
 import { dispose } from '../host/dispose.js';
 import { host } from '../host/host.js';
 import { Spinner } from '../sync/spin.js';
-import { block, Limits, type Waiting, type WaitOptions } from '../sync/wait.js';
+import { block, Limits, requireWaitOptions, type Waiting, type WaitOptions } from '../sync/wait.js';
 import type { Area } from '../thread/area.js';
 import { type Registration, register } from '../thread/registration.js';
 import { type Looking, serveOthers, servingMeanwhile } from './bell.js';
@@ -48,6 +48,7 @@ const NEVER_MS = 2 ** 31 - 1;
  * @since 0.1.0
  */
 export function serve(name: string, methods: Methods, options: ServeOptions = {}): Server {
+  if (typeof options !== 'object' || options === null) throw invalid('options', options, 'an object');
   const { nested = true, holder, area } = options;
   if (typeof nested !== 'boolean') throw invalid('nested', nested, 'true or false');
   const entries = methodsIn(methods);
@@ -127,6 +128,7 @@ export class Server {
    */
   run(options?: WaitOptions): number {
     const before = this.#service.served;
+    requireWaitOptions(options);
     if (options?.signal?.aborted) return 0;
     this.#service.sweepSoon();
     block(this.#running(new Limits(options, false)), this.#channel.i32);

@@ -25,6 +25,19 @@ export interface Sleep {
 /** What a wait is written as: it yields sleeps, and is told of each whether it lasted as long as it could. */
 export type Waiting<T> = Generator<Sleep, T, boolean>;
 
+/** @throws COEXIST_EINVAL */
+export function requireWaitOptions(options: WaitOptions | null | undefined): void {
+  // A bare number would be a wait without end.
+  if (options !== undefined && typeof options !== 'object') {
+    throw invalid('options', options, 'an object', 'Write a time as { timeout: 50 }.');
+  }
+  const { timeout, signal } = options ?? {};
+  if (timeout !== undefined && !(typeof timeout === 'number' && timeout >= 0)) {
+    throw invalid('timeout', timeout, 'a number of ms, 0 or more', 'Leave it out to wait without end.');
+  }
+  if (signal !== undefined && typeof signal?.aborted !== 'boolean') throw invalid('signal', signal, 'an AbortSignal');
+}
+
 /** When a wait must end, and why. */
 export class Limits {
   readonly #deadline: number;
@@ -35,11 +48,8 @@ export class Limits {
 
   /** @throws COEXIST_EINVAL, COEXIST_EABORTED where the signal is aborted already */
   constructor(options: WaitOptions | undefined, async: boolean) {
+    requireWaitOptions(options);
     const { timeout, signal } = options ?? {};
-    if (timeout !== undefined && !(typeof timeout === 'number' && timeout >= 0)) {
-      throw invalid('timeout', timeout, 'a number of ms, 0 or more', 'Leave it out to wait without end.');
-    }
-    if (signal !== undefined && typeof signal?.aborted !== 'boolean') throw invalid('signal', signal, 'an AbortSignal');
     if (signal?.aborted) throw aborted(signal);
     this.#timeout = timeout;
     this.#signal = signal;
