@@ -119,9 +119,20 @@ export class Link {
   // Posted before it returns, if there is a cell: what blocks this thread next may have to take the reply out of it.
   async call(name: string, args: readonly unknown[], options: CallOptions | undefined): Promise<unknown> {
     const limits = new Limits(options, true);
-    const posting = this.#post(name, args, options, limits);
+    const given = { args };
+    const posting = this.#post(name, given, options, limits);
     const first = posting.next(false);
     if (first.done) return first.value;
+    // It waits for a server or a cell, and its caller goes on: what is passed is what was given. Buffers to transfer stay whose they are until
+    // they are sent, so those calls are read then.
+    if (options?.transfer === undefined) {
+      try {
+        given.args = copied(args);
+      } catch (error) {
+        posting.return(undefined as never);
+        throw notCloned(this.channel.name, name, args, error);
+      }
+    }
     return suspend(resumed(first.value, posting), this.channel.i32, limits.signal);
   }
 
@@ -184,14 +195,14 @@ export class Link {
 
   *#post(
     name: string,
-    args: readonly unknown[],
+    given: { readonly args: readonly unknown[] },
     options: CallOptions | undefined,
     limits: Limits,
   ): Waiting<Promise<unknown>> {
     const k = yield* this.#begin(name, limits);
     const served = this.#served as Served;
     const cell = this.channel.cells[k] as CellView;
-    const rest = this.#write(cell, name, args, options, served.port, 0);
+    const rest = this.#write(cell, name, given.args, options, served.port, 0);
     const call = this.#callOf(served, k, name, served.methods.get(name) as number, requestIn(cell), rest);
     post(call);
     return this.#pending.wait(call, limits, options?.timeout);
@@ -248,6 +259,11 @@ export class Link {
       this.#abandon(0);
     });
   }
+}
+
+function copied(args: readonly unknown[]): readonly unknown[] {
+  const { foreign, cloned, read, write } = host.clone;
+  return (foreign(args) ? cloned(args) : read(write(args))) as unknown[];
 }
 
 // In the server's own thread nobody else would do it meanwhile.

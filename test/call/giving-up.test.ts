@@ -48,6 +48,27 @@ describe('a request that nobody has taken', () => {
   });
 });
 
+describe('a call that waits for a server', () => {
+  test('passes what it was given, whatever its caller does with that meanwhile', async () => {
+    const client = connect<{ echo(value: unknown): unknown }>('waits with arguments', { timeout: 20_000 });
+    const value = { list: [1], shared: new SharedArrayBuffer(8) };
+    const waiting = client.call('echo', value);
+    value.list.push(2);
+    const other = new Map([['a', 1]]);
+    const second = client.call('echo', other);
+    other.clear();
+    const server = serve('waits with arguments', { echo: (given: unknown) => given });
+    expect(((await waiting) as typeof value).list).toEqual([1]);
+    expect(await second).toEqual(new Map([['a', 1]]));
+    await rejection(
+      'COEXIST_EINVAL',
+      connect<{ echo(value: unknown): unknown }>('nobody serves this').call('echo', () => 1),
+    );
+    server.close();
+    client.close();
+  });
+});
+
 describe('a call whose method runs', () => {
   test.each(['sync', 'async'] as const)('is given up: its late reply answers nobody, %s', async (form) => {
     const name = `late, ${form}`;
