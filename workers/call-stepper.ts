@@ -4,9 +4,10 @@
 
 import { parentPort, workerData } from 'node:worker_threads';
 import type * as core from '../src/core.js';
-import { type Operation, PLAYS, type Run, type Stage } from './call-steps.js';
+import type { Run, Stage } from './call-steps.js';
 import { at, type CutRequest, type CutResult, ownIdentity, runCut, steppingAtomics } from './cutting.js';
 import { rawChannel } from './raw-call.js';
+import { type Operation, PLAYS } from './singleton-steps.js';
 
 export interface StepRequest extends CutRequest {
   readonly memory: core.AreaValue;

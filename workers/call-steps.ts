@@ -1,13 +1,11 @@
-// The operations that call-stepper.ts cuts: what was there before, what another thread does while this one sleeps, and what a thread that
+// The operations on channels that call-stepper.ts cuts: what was there before, what another thread does while this one sleeps, and what a thread that
 // was cut must still be able to do. Others are played by hand, in the words of docs/ABI.md.
 
 import type * as core from '../src/core.js';
 import type { RawChannel } from './raw-call.js';
 
 export const NAME = 'calc';
-export const KEY = 'one';
 export const CELLS = { cells: 2, cellBytes: 192 } as const;
-export const BYTES = 8;
 /** Virtual ms within which whoever is not stopped gets on. */
 export const LATE_MS = 200;
 
@@ -32,7 +30,7 @@ export interface Run {
   goOn(): string[];
 }
 
-type Play = (stage: Stage) => Run;
+export type Play = (stage: Stage) => Run;
 type Twice = { twice(n: number): number };
 
 const twice = (n: number): number => 2 * n;
@@ -43,7 +41,7 @@ const numbers = (lib: typeof core, ...values: number[]) => ({
 
 const codeOf = (error: unknown): string => String((error as core.CoexistError).code ?? error);
 /** The code of what is thrown, '' if nothing is. */
-function codeFrom(step: () => unknown): string {
+export function codeFrom(step: () => unknown): string {
   try {
     step();
     return '';
@@ -51,7 +49,7 @@ function codeFrom(step: () => unknown): string {
     return codeOf(error);
   }
 }
-const unless = (code: string, ...fine: string[]): string[] => (fine.includes(code) ? [] : [`it threw ${code}`]);
+export const unless = (code: string, ...fine: string[]): string[] => (fine.includes(code) ? [] : [`it threw ${code}`]);
 
 // Calls: this thread calls, another one serves.
 
@@ -113,80 +111,7 @@ const request = (stage: Stage, raw: RawChannel): number => {
   return k;
 };
 
-// Singletons.
-
-const declare = ({ lib, area }: Stage): core.MemorySingleton =>
-  lib.singleton(KEY, {
-    bytes: BYTES,
-    area,
-    create: ({ i32 }) => void Atomics.store(i32, 0, 1),
-    finalize: ({ i32 }) => void Atomics.store(i32, 0, -1),
-  });
-
-const host = ({ lib, area }: Stage) =>
-  lib.singleton(KEY, {
-    ...CELLS,
-    area,
-    create: () => ({ n: 1 }),
-    finalize() {},
-    methods: { n: ({ n }: { n: number }) => n },
-  });
-
-/** Words of the singleton, by hand. */
-function leave(
-  stage: Stage,
-  phase: number,
-  actor: bigint,
-  rows: readonly [bigint, number, number][] = [],
-  hosted = false,
-): void {
-  const { lib, i32, i64 } = stage;
-  const { at } = stage.entryOf('singleton');
-  const word = (name: keyof typeof lib.SINGLETON): number => at + lib.SINGLETON[name].offset;
-  i64[word('actor') >>> 3] = actor;
-  i32[word('type') >>> 2] = stage.entryOf('type').number + 1;
-  i32[word('kind') >>> 2] = hosted ? lib.INSTANCE_HOSTED : lib.INSTANCE_MEMORY;
-  i32[word('state') >>> 2] = phase;
-  i32[word('holders_used') >>> 2] = rows.length;
-  for (const [k, [identity, count, of]] of rows.entries()) {
-    const row = at + lib.HOLDERS_OFFSET + k * lib.HOLDER_BYTES;
-    i64[row >>> 3] = identity;
-    i32[(row + lib.HOLDER.count.offset) >>> 2] = count;
-    i32[(row + lib.HOLDER.phase.offset) >>> 2] = of;
-  }
-}
-
-function onSingleton(prepare: (one: core.MemorySingleton, stage: Stage) => () => unknown): Play {
-  return (stage) => {
-    const run = prepare(declare(stage), stage);
-    return {
-      run,
-      goOn() {
-        // What this thread was constructing or finalizing when it was cut stays so until it ends.
-        const code = codeFrom(() => declare(stage).acquire({ timeout: LATE_MS }).release());
-        return unless(code, '', 'COEXIST_EDEADLK');
-      },
-    };
-  };
-}
-
-function onHosted(prepare: (one: ReturnType<typeof host>, stage: Stage) => () => unknown): Play {
-  return (stage) => {
-    const run = prepare(host(stage), stage);
-    const goOn = (): string[] =>
-      unless(
-        codeFrom(() => host(stage).acquire({ timeout: LATE_MS }).release()),
-        '',
-        'COEXIST_EDEADLK',
-        // What it hosts since it was cut has no handle; it stays until the thread ends.
-        'COEXIST_EEXIST',
-        'COEXIST_ETIMEDOUT',
-      );
-    return { run, goOn };
-  };
-}
-
-export const PLAYS = {
+export const CALL_PLAYS = {
   call: (stage) => calling(stage),
   'call given up': (stage) => calling(stage, { serve: false, timeout: 60 }),
   'call given up while it runs': (stage) => {
@@ -242,93 +167,11 @@ export const PLAYS = {
     k = request(stage, raw());
     return { run: () => server.run({ timeout: 0 }), goOn: () => unless(openAgain(stage), '', 'COEXIST_EEXIST') };
   },
-
-  'acquire, constructing': onSingleton((one) => () => one.acquire()),
-  'acquire, joining': onSingleton((one, stage) => {
-    const { SINGLETON_LIVE } = stage.lib;
-    leave(stage, SINGLETON_LIVE, stage.other, [[stage.other, 1, SINGLETON_LIVE]]);
-    return () => one.acquire();
-  }),
-  'acquire after a dead constructor': onSingleton((one, stage) => {
-    leave(stage, stage.lib.SINGLETON_CONSTRUCTING, stage.dead);
-    return () => one.acquire();
-  }),
-  'acquire after a dead finalizer': onSingleton((one, stage) => {
-    leave(stage, stage.lib.SINGLETON_FINALIZING, stage.dead);
-    return () => one.acquire();
-  }),
-  'acquire of what a dead thread was ending': onSingleton((one, stage) => {
-    leave(stage, stage.lib.SINGLETON_DYING, stage.dead);
-    return () => one.acquire();
-  }),
-  get: onSingleton((one, stage) => {
-    const { SINGLETON_LIVE } = stage.lib;
-    leave(stage, SINGLETON_LIVE, stage.other, [[stage.other, 1, SINGLETON_LIVE]]);
-    one.get()?.release();
-    return () => one.get();
-  }),
-  'release, not the last': onSingleton((one, stage) => {
-    const { SINGLETON_LIVE } = stage.lib;
-    leave(stage, SINGLETON_LIVE, stage.other, [[stage.other, 1, SINGLETON_LIVE]]);
-    const reference = one.acquire();
-    return () => reference.release();
-  }),
-  'release, the last': onSingleton((one) => {
-    const reference = one.acquire();
-    return () => reference.release();
-  }),
-  'release, the last but for the dead': onSingleton((one, stage) => {
-    const { SINGLETON_LIVE } = stage.lib;
-    leave(stage, SINGLETON_LIVE, stage.other, [[stage.dead, 1, SINGLETON_LIVE]]);
-    stage.i32[stage.entryOf('type').at >>> 2] = 1;
-    const reference = one.acquire();
-    return () => reference.release();
-  }),
-  lend: onSingleton((one) => {
-    const reference = one.acquire();
-    return () => reference.lend();
-  }),
-  revoke: onSingleton((one) => {
-    const reference = one.acquire();
-    const loan = reference.lend();
-    reference.release();
-    return () => reference.revoke(loan);
-  }),
-  adopt: onSingleton((one, stage) => {
-    const { SINGLETON_LIVE } = stage.lib;
-    leave(stage, SINGLETON_LIVE, stage.other, [[stage.other, SINGLETON_LIVE, (stage.lib.LOAN_BIT | 77) >>> 0]]);
-    return () => one.adopt({ key: KEY, generation: 0, row: 0, number: 77 });
-  }),
-  reclaim: onSingleton((one, stage) => {
-    const { SINGLETON_LIVE } = stage.lib;
-    leave(stage, SINGLETON_LIVE, stage.dead, [[stage.dead, 2, SINGLETON_LIVE]]);
-    return () => one.reclaim();
-  }),
-
-  'host, constructing': onHosted((one) => () => one.acquire()),
-  'host, constructing after a dead creator': onHosted((one, stage) => {
-    const { SINGLETON_LIVE } = stage.lib;
-    leave(stage, SINGLETON_LIVE, stage.dead, [[stage.dead, 1, SINGLETON_LIVE]], true);
-    return () => one.acquire();
-  }),
-  'host, the last release': onHosted((one) => {
-    const reference = one.acquire();
-    return () => reference.release();
-  }),
-  'host, joining and leaving another’s': onHosted((one, stage) => {
-    const { SINGLETON_LIVE } = stage.lib;
-    leave(stage, SINGLETON_LIVE, stage.other, [[stage.other, 1, SINGLETON_LIVE]], true);
-    return () => one.acquire().release();
-  }),
 } satisfies Record<string, Play>;
 
-export type Operation = keyof typeof PLAYS;
 /** What an operation throws by itself. */
 export const THROWS: Readonly<Record<string, string>> = {
   'call given up': 'COEXIST_ETIMEDOUT',
   'call given up while it runs': 'COEXIST_ETIMEDOUT',
   'call of a server that goes': 'COEXIST_EGONE',
 };
-/** Operations on a channel; the others are on a singleton. */
-export const isHosted = (operation: string): boolean => operation.startsWith('host');
-export const onChannel = (operation: string): boolean => /^(call|open|close|serve)\b/.test(operation);

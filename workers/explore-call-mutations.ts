@@ -52,7 +52,7 @@ export const callMutations: readonly Mutation[] = [
     threads: 2,
     maxPreemptions: 2,
     kills: 0,
-    finds: ':',
+    finds: 'found nobody',
     find: 'if (Atomics.compareExchange(i32, state, seen, taken) !== seen) return 0; if (of',
     replace: 'Atomics.store(i32, state, taken); if (of',
   },
@@ -82,7 +82,7 @@ export const callMutations: readonly Mutation[] = [
     threads: 3,
     maxPreemptions: 2,
     kills: 0,
-    finds: ':',
+    finds: 'found nobody',
     find: 'const state = Atomics.load(i32, cellWord(cell, CELL.state)); const caller = Atomics.load(i64, callerIndex(cell)); if (!recoverable',
     replace:
       'const caller = Atomics.load(i64, callerIndex(cell)); const state = Atomics.load(i32, cellWord(cell, CELL.state)); if (!recoverable',

@@ -1,4 +1,4 @@
-// A thread is cut before or after any single atomic operation of any operation on a channel or a singleton (workers/call-steps.ts). As long
+// A thread is cut before or after any single atomic operation of any operation on a channel or a singleton (workers/call-steps.ts, singleton-steps.ts). As long
 // as it lives, it can go on, but for what it was constructing; when it dies there, the next one gets on within 200 ms, and no cell, no
 // reference and no lock is lost. All in the JavaScript twin; a wasm step is one call, which nothing cuts.
 
@@ -8,19 +8,9 @@ import { serve } from 'coexist/call';
 import { singleton } from 'coexist/singleton';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { StepRequest } from '../../workers/call-stepper.js';
-import {
-  BYTES,
-  CELLS,
-  isHosted,
-  KEY,
-  LATE_MS,
-  NAME,
-  type Operation,
-  onChannel,
-  PLAYS,
-  THROWS,
-} from '../../workers/call-steps.js';
+import { CELLS, LATE_MS, NAME, THROWS } from '../../workers/call-steps.js';
 import type { CutResult } from '../../workers/cutting.js';
+import { BYTES, isHosted, KEY, type Operation, onChannel, PLAYS } from '../../workers/singleton-steps.js';
 import { until } from '../support/actor.js';
 import { memoryOf, on } from '../support/backends.js';
 import { asNumbers, channelWords, numbers, numbersEncoding } from '../support/call-memory.js';
