@@ -54,7 +54,8 @@ export class Machine {
   /** The live word that was last seen to be of this declaration's type, and not to go with its creator. */
   #known = UNKNOWN;
   #asked = Number.NEGATIVE_INFINITY;
-  #asksLater = false;
+  /** The live word that is looked at again later; 0: none is. */
+  #askLaterOf = 0;
   #thrown: { readonly generation: number; readonly error: unknown } | undefined;
 
   constructor(record: Record, plan: Plan) {
@@ -287,10 +288,13 @@ export class Machine {
   }
 
   #askLater(word: number): void {
-    if (this.#asksLater) return;
-    this.#asksLater = true;
+    const asks = this.#askLaterOf !== 0;
+    // Perhaps another instance by then: the last one that was let go counts.
+    this.#askLaterOf = word;
+    if (asks) return;
     host.later(SLICE_MS, () => {
-      this.#asksLater = false;
+      const word = this.#askLaterOf;
+      this.#askLaterOf = 0;
       if (this.isGone(word)) return;
       try {
         this.letGo(word);
