@@ -51,15 +51,7 @@ export const serverIndex = ({ at }: { readonly at: number }): number => (at + CH
  * @throws COEXIST_EKIND, COEXIST_ENOSPC, COEXIST_EINVAL, COEXIST_ETIMEDOUT, and as `attach()`
  */
 export function channelOf(name: string, { cells, cellBytes, area }: ChannelOptions): Channel {
-  if (cells !== undefined && !(Number.isInteger(cells) && cells >= 1 && cells <= CHANNEL_CELLS_MAX)) {
-    throw invalid('cells', cells, `an integer from 1 to ${CHANNEL_CELLS_MAX}`);
-  }
-  if (
-    cellBytes !== undefined &&
-    !(Number.isInteger(cellBytes) && cellBytes >= CELL_BYTES_MIN && cellBytes % CELL_ALIGN === 0)
-  ) {
-    throw invalid('cellBytes', cellBytes, `a multiple of ${CELL_ALIGN}, at least ${CELL_BYTES_MIN}`);
-  }
+  requireShape({ cells, cellBytes });
   const core = coreFor(area);
   const { views } = core;
   const { offset: at, size } = entryOf(core, name, cells, cellBytes);
@@ -77,6 +69,19 @@ export function channelOf(name: string, { cells, cellBytes, area }: ChannelOptio
     cells: cellViews(views.buffer, at + CHANNEL_CELLS_OFFSET, shape.cellBytes, shape.cells),
     cellBytes: shape.cellBytes,
   };
+}
+
+/** @throws COEXIST_EINVAL */
+export function requireShape({ cells, cellBytes }: Pick<ChannelOptions, 'cells' | 'cellBytes'>): void {
+  if (cells !== undefined && !(Number.isInteger(cells) && cells >= 1 && cells <= CHANNEL_CELLS_MAX)) {
+    throw invalid('cells', cells, `an integer from 1 to ${CHANNEL_CELLS_MAX}`);
+  }
+  if (
+    cellBytes !== undefined &&
+    !(Number.isInteger(cellBytes) && cellBytes >= CELL_BYTES_MIN && cellBytes % CELL_ALIGN === 0)
+  ) {
+    throw invalid('cellBytes', cellBytes, `a multiple of ${CELL_ALIGN}, at least ${CELL_BYTES_MIN}`);
+  }
 }
 
 function entryOf(core: AreaCore, name: string, cells: number | undefined, cellBytes: number | undefined): Entry {

@@ -4,6 +4,7 @@
 import { invalid } from '../abi/errors.js';
 import { HOSTED_PREFIX, INSTANCE_HOSTED } from '../abi/singleton.js';
 import { bellsOf } from '../call/bell.js';
+import { requireShape } from '../call/channel.js';
 import { type Client, connectTo } from '../call/client.js';
 import { block, Limits, suspend } from '../sync/wait.js';
 import type { Area } from '../thread/area.js';
@@ -65,6 +66,7 @@ export class HostedSingleton<T, M extends HostedMethods<T>> {
     if (onOwnerDeath !== undefined && onOwnerDeath !== 'discard') {
       throw invalid('onOwnerDeath', onOwnerDeath, "'discard', since a hosted instance goes with its thread");
     }
+    requireShape(declaration);
     const { record, type, refusal } = declare(key, declaration, 0, create === undefined);
     this.key = key;
     this.type = type.name;
