@@ -1,6 +1,6 @@
 // What a user says of a singleton: how it is declared, and what becomes of that before anything lives.
 
-import { invalid } from '../abi/errors.js';
+import { type CoexistError, invalid } from '../abi/errors.js';
 import { host } from '../host/host.js';
 import type { WaitOptions } from '../sync/wait.js';
 import type { Area } from '../thread/area.js';
@@ -69,10 +69,18 @@ export function requireFunctions(declaration: object, names: readonly string[]):
 
 /** Refuses what an asynchronous constructor returns to a call that cannot wait for it. @throws COEXIST_EINVAL */
 export function requirePlain(made: unknown, key: string): void {
-  if (!isThenable(made)) return;
+  if (isThenable(made)) throw promised(made, 'create', key, 'Use acquireAsync().');
+}
+
+/** Refuses what an asynchronous finalizer of memory returns: the next instance would not wait for it. @throws COEXIST_EINVAL */
+export function requireFinalized(returned: unknown, key: string): void {
+  if (isThenable(returned)) throw promised(returned, 'finalize', key, 'Finalize memory before it returns.');
+}
+
+function promised(promise: unknown, name: string, key: string, remedy: string): CoexistError {
   // Nobody else will.
-  Promise.resolve(made).catch(() => {});
-  throw invalid(`what create of ${JSON.stringify(key)} returned`, made, 'no promise', 'Use acquireAsync().');
+  Promise.resolve(promise).catch(() => {});
+  return invalid(`what ${name} of ${JSON.stringify(key)} returned`, promise, 'no promise', remedy);
 }
 
 const isThenable = (value: unknown): boolean =>

@@ -9,6 +9,7 @@ import {
   type AcquireInstanceOptions,
   type Declaration,
   declare,
+  requireFinalized,
   requireFunctions,
   requirePlain,
   wantedOf,
@@ -80,7 +81,7 @@ export class MemorySingleton {
       type,
       kind: onOwnerDeath === 'keep' ? INSTANCE_MEMORY : INSTANCE_MEMORY_OF_CREATOR,
       refusal,
-      finalize: () => finalize?.(memory),
+      finalize: () => requireFinalized(finalize?.(memory), key),
       ring() {},
     });
   }
