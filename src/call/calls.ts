@@ -111,6 +111,9 @@ function resultOf({ channel, cell }: Call, encoding: number, read: () => unknown
   return list[0];
 }
 
+const MAY_HAVE_RUN =
+  'Whether it has run, or still does, is not known: call again only what may run twice, or wait longer.';
+
 /** Waits until the cell is the caller's again. */
 function* settle(call: Call, limits: Limits): Waiting<void> {
   const { channel, cell, k, served, request, slot } = call;
@@ -125,7 +128,7 @@ function* settle(call: Call, limits: Limits): Waiting<void> {
       serveOthers();
     }
     if (settled(Atomics.load(i32, state), request)) return;
-    const over = limits.over(`a reply of ${show(call.name)} from ${show(channel.name)}`);
+    const over = limits.over(`a reply of ${show(call.name)} from ${show(channel.name)}`, MAY_HAVE_RUN);
     if (due || over !== undefined) {
       if (epochOver(channel, served.epoch)) {
         endCell(channel, k, request);

@@ -61,14 +61,14 @@ export class Limits {
     return this.#signal;
   }
 
-  /** The error that ends the wait now; undefined while it may go on. */
-  over(what: string): CoexistError | undefined {
-    if (this.#signal?.aborted) return aborted(this.#signal);
+  /** The error that ends the wait now; undefined while it may go on. `remedy`: where more than time may have passed. */
+  over(what: string, remedy?: string): CoexistError | undefined {
+    if (this.#signal?.aborted) return aborted(this.#signal, remedy);
     if (this.#timeout === undefined || host.now() < this.#deadline) return undefined;
     return new CoexistError('COEXIST_ETIMEDOUT', `${what} was not to be had within ${this.#timeout} ms`, {
       found: this.#timeout,
       expected: 'to have it in time',
-      remedy: 'Nothing has changed by it: try again, or wait longer.',
+      remedy: remedy ?? 'Nothing has changed by it: try again, or wait longer.',
     });
   }
 
@@ -142,14 +142,14 @@ function sleepAsync(
   });
 }
 
-function aborted(signal: AbortSignal): CoexistError {
+function aborted(signal: AbortSignal, remedy = 'Nothing has changed by the wait.'): CoexistError {
   return new CoexistError(
     'COEXIST_EABORTED',
     `the wait was aborted: ${show(signal.reason?.message ?? signal.reason)}`,
     {
       found: signal.reason,
       expected: 'a signal that is not aborted',
-      remedy: 'Nothing has changed by the wait.',
+      remedy,
       cause: signal.reason,
     },
   );

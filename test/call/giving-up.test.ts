@@ -77,8 +77,11 @@ describe('a call whose method runs', () => {
     const client = connect<ActorMethods>(name, { timeout: 20_000 });
     const bounded = client.with({ timeout: 30 });
     // The method waits in the event loop: the server itself goes on.
-    if (form === 'sync') failure('COEXIST_ETIMEDOUT', () => bounded.callSync('holdAsync'));
-    else await rejection('COEXIST_ETIMEDOUT', bounded.call('holdAsync'));
+    const { remedy } =
+      form === 'sync'
+        ? failure('COEXIST_ETIMEDOUT', () => bounded.callSync('holdAsync'))
+        : await rejection('COEXIST_ETIMEDOUT', bounded.call('holdAsync'));
+    expect(remedy).toContain('Whether it has run');
     expect(gate.begun).toBe(1);
     // Its cell is the server's until the method is done.
     expect(client.status().cells.free).toBe(0);
