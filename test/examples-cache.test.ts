@@ -103,3 +103,17 @@ test('a thread that is not to be the host makes none; after its release it asks 
   cache.release();
   await expect(cache.get('key')).rejects.toThrow('released');
 });
+
+test('a thread that finds no host asks the next one that comes', async () => {
+  const first = await Actor.start();
+  await use(first, 'gap', { a: 1 }, []);
+  const cache = await openCache('gap', { host: false });
+  expect(await cache.get('a')).toBe(1);
+  await first.terminate();
+  await expect(cache.get('a')).rejects.toMatchObject({ code: 'COEXIST_EREFUSED' });
+  const second = await Actor.start();
+  await use(second, 'gap', { a: 2 }, []);
+  expect(await cache.get('a')).toBe(2);
+  cache.release();
+  await second.terminate();
+});

@@ -81,8 +81,8 @@ export async function openCache(name, { host = true, timeout = TIMEOUT_MS } = {}
       try {
         return question(await mine);
       } catch (error) {
-        // Several flows of this thread may find the host dead; the first makes place for a new one.
-        if (current === mine && isGone(error)) {
+        // Several flows of this thread may find the host dead, or no new one; the first makes place for the next attempt.
+        if (current === mine && (isGone(error) || !(await isHeld(mine)))) {
           current = undefined;
           await letGo(mine);
         }
@@ -113,6 +113,13 @@ export async function openCache(name, { host = true, timeout = TIMEOUT_MS } = {}
 
 /** @param {unknown} error */
 const isGone = (error) => /** @type {NodeJS.ErrnoException} */ (error).code === 'COEXIST_EGONE';
+
+/** @param {Promise<unknown>} reference */
+const isHeld = (reference) =>
+  reference.then(
+    () => true,
+    () => false,
+  );
 
 /** @param {Promise<Disposable> | undefined} reference */
 const letGo = (reference) =>
