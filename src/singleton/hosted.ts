@@ -16,12 +16,12 @@ import {
   requirePlain,
   wantedOf,
 } from './declaration.js';
-import { threadName } from './errors.js';
+import { gone, threadName } from './errors.js';
 import { type HostedMethods, HostedReference, type Remote } from './hosted-reference.js';
 import { beginHosting, hostingOf, warnOfFinalizer } from './hosting.js';
 import { adopt, type Loan } from './loans.js';
 import { Machine } from './machine.js';
-import { wordOf } from './record.js';
+import { generationOf, wordOf } from './record.js';
 import { type Allowed, allowedFor, type SingletonStatus, statusOf } from './status.js';
 import type { Claimed } from './transitions.js';
 import type { InstanceType } from './types.js';
@@ -230,6 +230,8 @@ export class HostedSingleton<T, M extends HostedMethods<T>> {
     if (this.#client?.word !== word) {
       this.#client?.client.close();
       const epoch = wordOf(this.#machine.record, 'epoch');
+      // Behind that: else it is perhaps the next instance's.
+      if (this.#machine.isGone(word)) throw gone(this.#machine.record, generationOf(word));
       const { cells, cellBytes } = this.#declaration;
       const options = { cells, cellBytes, area: this.#area };
       this.#client = { word, client: connectTo<Remote<M>>(HOSTED_PREFIX + this.key, epoch, options) };

@@ -1,10 +1,12 @@
-// What a declaration promises and its functions or options do not keep, and deaths that are asked for later.
+// What a declaration promises and its functions or options do not keep, deaths that are asked for later, and what comes between two
+// steps.
 
 import type { Area } from 'coexist';
+import { SINGLETON } from 'coexist/abi';
 import { type MemoryDeclaration, type MemorySingleton, singleton } from 'coexist/singleton';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { until } from '../support/actor.js';
-import { BACKENDS } from '../support/backends.js';
+import { BACKENDS, smallArea } from '../support/backends.js';
 import { failure } from '../support/failures.js';
 import { areaFor, singletonBytes, stateWord } from '../support/singletons.js';
 import { deadIdentity } from '../support/stepper.js';
@@ -53,5 +55,33 @@ describe.each(BACKENDS)('%s', (backend) => {
     it.reclaim();
     besideDead();
     await until('the third one ends', () => it.peek().phase === 'EMPTY' && it.peek().generation === 3);
+  });
+
+  test('a reference that connects while its instance ends never reaches the next one', () => {
+    const area = smallArea(backend, { slots: 4, heapBytes: 16384 });
+    const declaration = {
+      create: () => ({}),
+      methods: { which: () => 'the next one' },
+      cells: 1,
+      cellBytes: 128,
+      area,
+    };
+    const reference = singleton('app/cache', declaration).acquire();
+    const bytes = singletonBytes(area, 'app/cache');
+    const epoch = (bytes.at + SINGLETON.epoch.offset) >>> 2;
+    const { load } = Atomics;
+    const interrupted = (array: Int32Array, index: number): number => {
+      if (array instanceof Int32Array && index === epoch) bytes.setState('LIVE', 1);
+      return load(array, index);
+    };
+    Atomics.load = interrupted as typeof load;
+    try {
+      failure('COEXIST_EGONE', () => reference.callSync('which'));
+    } finally {
+      Atomics.load = load;
+    }
+    bytes.setState('LIVE', 0);
+    expect(reference.callSync('which')).toBe('the next one');
+    reference.release();
   });
 });
