@@ -16,8 +16,8 @@ const PATCHES: Readonly<Record<string, Patch>> = {
   },
   // Of rings.
   'ring-head-not-compared': {
-    find: /const found = Atomics\.compareExchange\((\w+), head, seen, next\);/g,
-    put: 'const found = seen; Atomics.store($1, head, next);',
+    find: /const found = Atomics\.compareExchange\((\w+), (\w+), seen, next\);/g,
+    put: 'const found = seen; Atomics.store($1, $2, next);',
   },
   'ring-without-lock': {
     find: /const token = this\.#enter\(slot, limits\);\s*if \(token === 0\) return \[\];/g,
