@@ -78,7 +78,11 @@ export class Beside {
   // Kept until the event loop turns, since a channel that is closed is a member until then. Not longer: a member gets whatever others post.
   #sender(port: number): Channel {
     const kept = this.#senders.get(port);
-    if (kept !== undefined) return kept;
+    if (kept !== undefined) {
+      // Else it keeps all that others post as long as this thread blocks.
+      while (kept.poll() !== undefined);
+      return kept;
+    }
     const channel = host.channel(this.#name(port));
     this.#senders.set(port, channel);
     host.soon(() => {
