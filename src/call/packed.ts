@@ -45,23 +45,41 @@ let shapes: (readonly string[])[] = [];
 let objects: object[] = [];
 let numbers: Map<object, number> | undefined;
 let busy = false;
+let freeing = false;
 
 /** The list packed; undefined where that is not the way. Throws what an accessor throws. */
 export function packed(list: readonly unknown[]): Packed | undefined {
   // An accessor may make a call of its own.
-  if (busy) return undefined;
+  if (busy) {
+    freeSoon();
+    return undefined;
+  }
   busy = true;
   count = 0;
   text = '';
   try {
     return put(list, 0) ? { words, count, text } : undefined;
   } finally {
-    busy = false;
-    text = '';
-    shapes = [];
-    objects = [];
-    numbers = undefined;
+    free();
   }
+}
+
+function free(): void {
+  busy = false;
+  text = '';
+  shapes = [];
+  objects = [];
+  numbers = undefined;
+}
+
+/** A vm timeout skips every `finally`: when the event loop turns, nothing is being packed. */
+function freeSoon(): void {
+  if (freeing) return;
+  freeing = true;
+  host.soon(() => {
+    freeing = false;
+    free();
+  });
 }
 
 /** Makes room for so many words; false where that would be too many. */
