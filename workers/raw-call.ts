@@ -176,9 +176,10 @@ export function rawChannel(ground: RawGround) {
       for (let k = 0; k < get('cells'); k++) {
         if (((ready >>> k) & 1) === 0) continue;
         const state = field(k, 'state');
+        const of = field(k, 'epoch');
         if ((state & PHASE_MASK) !== abi.PHASE_REQUEST || !move(k, state, abi.PHASE_TAKEN)) continue;
         const taken = stateOf(ticketOf(state), abi.PHASE_TAKEN);
-        if (field(k, 'epoch') !== get('epoch')) {
+        if (of !== get('epoch')) {
           leaveTaken(k, taken, abi.PHASE_GONE);
           continue;
         }

@@ -100,10 +100,12 @@ export class Link {
         ((i32[word + STATE] as number) & PHASE_MASK) === PHASE_REPLY &&
         (i32[word + ENCODING] as number) >= 0
       ) {
-        const list = readList(cell, this.#port.beside);
-        steps.free(at, cell.at);
-        this.#leave(depth);
-        return list[0];
+        try {
+          return readList(cell, this.#port.beside)[0];
+        } finally {
+          steps.free(at, cell.at);
+          this.#leave(depth);
+        }
       }
     }
     const call = this.#callOf(served as Served, k, name, method as number, request, rest);

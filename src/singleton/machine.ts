@@ -62,8 +62,8 @@ export class Machine {
     this.record = record;
     this.plan = plan;
     this.#at = record.place.at;
-    this.#state = wordIndex(record, 'state');
     this.#i32 = record.place.ground.views.i32;
+    this.#state = wordIndex(record, 'state');
   }
 
   /** Whether a reference of this live word is void. DYING is none but a question to one that is counted. */
@@ -74,7 +74,8 @@ export class Machine {
 
   /** Counts a reference to what lives; its live word, or 0 where nothing of this type does. */
   get(): number {
-    // hot: one wasm call
+    // hot: a plain load and one wasm call. Another type's instance is not counted even for a moment: it may be let go in that.
+    if (this.#i32[this.#state] !== this.#known && !sameType(this.record, this.plan)) return 0;
     const word = this.#row === NO_ROW ? 0 : this.record.steps.get(this.#at, this.#row);
     return word === this.#known ? word : this.#getSlow(word);
   }
@@ -264,7 +265,7 @@ export class Machine {
     let word = 0;
     const ending = locked(this.record, () => {
       const state = wordOf(this.record, 'state');
-      if (phaseOf(state) === SINGLETON_LIVE) {
+      if (phaseOf(state) === SINGLETON_LIVE && sameType(this.record, this.plan)) {
         if (!provisional || this.#i32[this.#phase] !== state) countUp(this.record, row, state);
         word = state;
       } else if (provisional) {

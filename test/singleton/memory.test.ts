@@ -107,6 +107,18 @@ describe.each(BACKENDS)('%s', (backend) => {
     expect(bucket.peek()).toMatchObject({ type: 'SlidingWindow', version: 3, bytes: 64, generation: 1 });
   });
 
+  test('a lookup for another type counts nothing, not even for a moment', () => {
+    const area = areaFor(backend);
+    const { it: bucket } = declared(area, { type: 'TokenBucket' });
+    const { it: window } = declared(area, { type: 'SlidingWindow', bytes: 64, version: 3 });
+    bucket.acquire().release();
+    const words = singletonBytes(area, KEY);
+    words.setState('LIVE', 1);
+    const before = words.row(0);
+    expect(window.get()).toBeUndefined();
+    expect(words.row(0)).toEqual(before);
+  });
+
   test('types of the same name under two keys are two types, with memory of their own', () => {
     const area = areaFor(backend);
     const make = (key: string): MemorySingleton => singleton(key, { type: 'Limiter', bytes: 8, create() {}, area });
