@@ -3,7 +3,7 @@
 
 import { CELL } from '../abi/call.js';
 import { host } from '../host/host.js';
-import { type Limits, SLICE_MS, type Sleep, type Waiting } from '../sync/wait.js';
+import { type Limits, onAbort, SLICE_MS, type Sleep, type Waiting } from '../sync/wait.js';
 import type { Bells } from './bell.js';
 import { abandon, type Call, complete } from './calls.js';
 import { settled } from './cells.js';
@@ -41,7 +41,7 @@ export class PendingCalls {
       const end = (settle: () => void): void => {
         this.#remove(pending);
         stopTimer?.();
-        signal?.removeEventListener('abort', abort);
+        stopAbort?.();
         settle();
       };
       const step = (timedOut: boolean): void => {
@@ -57,7 +57,7 @@ export class PendingCalls {
         resume: step,
         fail: (error) => end(() => reject(error)),
       };
-      signal?.addEventListener('abort', abort);
+      const stopAbort = signal && onAbort(signal, abort);
       this.#add(pending);
       step(false);
     });

@@ -129,17 +129,40 @@ function sleepAsync(
     const wake = (timedOut: boolean): void => {
       awake = true;
       stop();
-      signal?.removeEventListener('abort', abort);
+      stopAbort?.();
       resolve(timedOut);
     };
     const abort = (): void => wake(false);
     const stop = host.after(ms, () => wake(true));
-    signal?.addEventListener('abort', abort);
+    const stopAbort = signal && onAbort(signal, abort);
     outcome.value.then((result) => {
       if (!awake) wake(result === 'timed-out');
       else if (result === 'ok') Atomics.notify(i32, index, 1);
     });
   });
+}
+
+const aborts = new WeakMap<AbortSignal, Set<() => void>>();
+
+/**
+ * Calls back when the signal is aborted, until the returned function is called. However many wait for one signal, it has one listener: Node
+ * warns of a leak where there are more than ten.
+ */
+export function onAbort(signal: AbortSignal, listener: () => void): () => void {
+  let listeners = aborts.get(signal);
+  if (listeners === undefined) {
+    const all = new Set<() => void>();
+    signal.addEventListener('abort', () => {
+      for (const each of [...all]) each();
+    });
+    aborts.set(signal, all);
+    listeners = all;
+  }
+  const all = listeners;
+  // Of its own: one function may be given twice.
+  const own = (): void => listener();
+  all.add(own);
+  return () => all.delete(own);
 }
 
 function aborted(signal: AbortSignal, remedy = 'Nothing has changed by the wait.'): CoexistError {

@@ -48,6 +48,25 @@ describe('a request that nobody has taken', () => {
   });
 });
 
+test('many calls with one signal are no leak, and all end with it', async () => {
+  const warnings: string[] = [];
+  const note = ({ name }: Error): unknown => warnings.push(name);
+  process.on('warning', note);
+  const server = serve('many with one signal', { never: () => new Promise(() => {}) }, { cells: 4 });
+  const controller = new AbortController();
+  const client = connect('many with one signal').with({ signal: controller.signal });
+  // Of some the method runs, the others wait for a cell.
+  const calls = Array.from({ length: 40 }, () => rejection('COEXIST_EABORTED', client.call('never')));
+  await until('all cells are taken', () => client.status().cells.free === 0);
+  controller.abort();
+  await Promise.all(calls);
+  await new Promise(setImmediate);
+  process.off('warning', note);
+  expect(warnings).toEqual([]);
+  server.close();
+  client.close();
+});
+
 describe('a call that waits for a server', () => {
   test('passes what it was given, whatever its caller does with that meanwhile', async () => {
     const client = connect<{ echo(value: unknown): unknown }>('waits with arguments', { timeout: 20_000 });
