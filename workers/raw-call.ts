@@ -211,10 +211,13 @@ export function rawChannel(ground: RawGround) {
         const phase = state & PHASE_MASK;
         const caller = Atomics.load(i64, callerOf(k));
         const left = phase !== abi.PHASE_TAKEN;
+        const gone = caller > 0n && caller !== self && ground.isDead(caller);
+        const epoch = field(k, 'epoch');
+        if (field(k, 'state') !== state) continue;
         let may = caller === 0n;
         if (caller < 0n) may = left || isOver(Number(-caller >> 28n));
-        else if (caller > 0n && caller !== self && ground.isDead(caller)) {
-          may = left || isOver(field(k, 'epoch'));
+        else if (gone) {
+          may = left || isOver(epoch);
           if (phase === abi.PHASE_REQUEST) may = move(k, state, abi.PHASE_IDLE);
         }
         if (!may || Atomics.compareExchange(i64, callerOf(k), caller, self) !== caller) continue;

@@ -60,7 +60,6 @@ export function* claimCell(
 export function recoverCell(channel: Channel): number {
   const { i64, i32, bells } = channel;
   for (const [k, cell] of channel.cells.entries()) {
-    // In this order: a request that is taken back is then no other than this caller's.
     const state = Atomics.load(i32, cellWord(cell, CELL.state));
     const caller = Atomics.load(i64, callerIndex(cell));
     if (!recoverable(channel, cell, state, caller)) continue;
@@ -75,11 +74,15 @@ export function recoverCell(channel: Channel): number {
 function recoverable(channel: Channel, cell: CellView, state: number, caller: bigint): boolean {
   const { i32, u32, bells } = channel;
   if (caller === 0n || caller === bells.self) return false;
-  const epoch = Atomics.load(u32, cellWord(cell, CELL.epoch));
-  const phase = state & PHASE_MASK;
-  if (caller < 0n) return phase !== PHASE_TAKEN || epochOver(channel, Number(-caller >> 28n));
-  if (!isDead(channel, caller)) return false;
   const index = cellWord(cell, CELL.state);
+  const phase = state & PHASE_MASK;
+  const dead = caller > 0n && isDead(channel, caller);
+  const epoch = Atomics.load(u32, cellWord(cell, CELL.epoch));
+  // The state was read before the caller and is the same behind its death: it is that of this caller's call, which moves on no more but by its
+  // server. Read once, it could be an earlier call's, and the server be at work on this one, or a later call's, and its request be taken back.
+  if (Atomics.load(i32, index) !== state) return false;
+  if (caller < 0n) return phase !== PHASE_TAKEN || epochOver(channel, Number(-caller >> 28n));
+  if (!dead) return false;
   if (phase === PHASE_TAKEN) return epochOver(channel, epoch);
   if (phase !== PHASE_REQUEST) return true;
   return Atomics.compareExchange(i32, index, state, (state & ~PHASE_MASK) | PHASE_IDLE) === state;

@@ -2,7 +2,7 @@
 
 import { CELL_DATA_OFFSET, givenUp } from 'coexist/abi';
 import { connect } from 'coexist/call';
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { until } from '../support/actor.js';
 import { BACKENDS, type Backend, on } from '../support/backends.js';
 import {
@@ -88,6 +88,27 @@ describe.each(BACKENDS)('%s', (backend: Backend) => {
         if (phase === 'TAKEN') expect([found, parties.words.cell(0)]).toEqual([undefined, cell]);
         else expect(found).toMatchObject({ caller: X, state: state(8, 'REQUEST'), epoch: 4 });
       }
+    });
+
+    test.each([
+      ['a dead caller’s', dead, 4],
+      ['given up', givenUp(4, 8), 4],
+    ])('a state that has moved on while it was judged is no longer that of its caller: %s', (_whose, caller, epoch) => {
+      const parties = oneCell({ caller, state: state(7, 'REPLY'), epoch });
+      const { words } = parties;
+      const { load } = Atomics;
+      // Behind the look at the state of call 7, the caller of call 8 had claimed the cell and made its request, which the server took.
+      const spy = vi.spyOn(Atomics, 'load').mockImplementation(((array: BigInt64Array, index: number) => {
+        const value = load(array, index);
+        if (value === caller) words.plant({ 'cell0.state': state(8, 'TAKEN') });
+        return value;
+      }) as typeof Atomics.load);
+      try {
+        expect(claimed(parties)).toBeUndefined();
+      } finally {
+        spy.mockRestore();
+      }
+      expect(words.cell(0)).toMatchObject({ caller, state: state(8, 'TAKEN') });
     });
 
     test('a dead caller’s that a server has whose epoch is over', () => {
