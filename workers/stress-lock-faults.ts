@@ -62,8 +62,8 @@ const PATCHES: Readonly<Record<string, Patch>> = {
   },
   // Of calls.
   'dead-keep-cells': {
-    find: /if \(!isDead\d*\(\w+, caller\d*\)\) return false;/g,
-    put: 'return false;',
+    find: /const dead\d* = caller > 0n && isDead\d*\(\w+, caller\d*\);/g,
+    put: 'const dead = false;',
   },
   // Those below are in the JavaScript twin.
   'taken-by-looking': {
