@@ -1,5 +1,7 @@
 // What may be passed to a method, and what may not: one row for each kind, made anew each time. And a seeded generator of values.
 
+import { ELEMENTS } from './payloads.js';
+
 export interface Row {
   readonly name: string;
   make(): unknown;
@@ -52,21 +54,7 @@ function withHoles(): unknown {
   return list;
 }
 
-const TYPED = [
-  Int8Array,
-  Uint8Array,
-  Uint8ClampedArray,
-  Int16Array,
-  Uint16Array,
-  Int32Array,
-  Uint32Array,
-  Float32Array,
-  Float64Array,
-  BigInt64Array,
-  BigUint64Array,
-] as const;
-
-function typed(type: (typeof TYPED)[number], offset: number, length: number, bytes: number): ArrayBufferView {
+function typed(type: (typeof ELEMENTS)[number], offset: number, length: number, bytes: number): ArrayBufferView {
   const { buffer } = Uint8Array.from({ length: bytes }, (_, k) => (k * 37 + 11) & 255);
   return new type(buffer, offset, length);
 }
@@ -181,7 +169,7 @@ export const CLONED: readonly Row[] = [
   row('an error whose name is its own', () => Object.assign(new Error('m'), { name: 'RangeError' })),
   row('an ArrayBuffer', () => new Uint8Array([1, 2, 3]).buffer),
   row('an empty ArrayBuffer', () => new ArrayBuffer(0)),
-  ...TYPED.flatMap((type) => [
+  ...ELEMENTS.flatMap((type) => [
     row(`a ${type.name}`, () => typed(type, 0, 5, 5 * type.BYTES_PER_ELEMENT)),
     row(`a ${type.name} at an offset`, () => typed(type, 8, 3, 64)),
     row(`a long ${type.name}`, () => typed(type, 0, 4_000, 4_000 * type.BYTES_PER_ELEMENT)),
@@ -330,7 +318,7 @@ export function randomValue(next: () => number): unknown {
       case 9:
         return keep(new Date(number()));
       case 10: {
-        const type = TYPED[below(TYPED.length)] as (typeof TYPED)[number];
+        const type = ELEMENTS[below(ELEMENTS.length)] as (typeof ELEMENTS)[number];
         const offset = 8 * below(3);
         return keep(typed(type, offset, below(8), offset + 64 + below(3)));
       }

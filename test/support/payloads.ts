@@ -9,7 +9,8 @@ export interface Written {
   readonly bytes: Uint8Array;
 }
 
-const ELEMENTS = [
+/** By the numbers that clause 66 gives them. */
+export const ELEMENTS = [
   Int8Array,
   Uint8Array,
   Uint8ClampedArray,
