@@ -6,6 +6,7 @@ export { type CoexistCode, CoexistError, invalid } from './abi/errors.js';
 export { endOf, type Field, type FieldType, word } from './abi/field.js';
 export * from './abi/header.js';
 export * from './abi/histogram.js';
+export * from './abi/module.js';
 export * from './abi/percpu.js';
 export * from './abi/pool.js';
 export * from './abi/ring.js';

@@ -47,6 +47,8 @@ export const KINDS = {
   channel: { number: 16, range: 'heap' },
   singleton: { number: 17, range: 'heap' },
   type: { number: 18, range: 'heap' },
+  module: { number: 19, range: 'heap' },
+  interface: { number: 20, range: 'heap' },
 } as const;
 
 export type Range = 'none' | 'block' | 'heap';

@@ -1,7 +1,7 @@
 // One row of a layout table: where a field lies, how wide it is and since which ABI version it exists.
 // docs/ABI.md holds the same tables in prose; a test compares the two.
 
-export type FieldType = 'u32' | 'i32' | 'u64' | 'i64' | 'u8[80]';
+export type FieldType = 'u32' | 'i32' | 'u64' | 'i64' | 'u8[80]' | 'u8[32]';
 
 export interface Field {
   readonly offset: number;

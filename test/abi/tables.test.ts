@@ -27,9 +27,12 @@ import {
   HOLDER,
   HOLDER_BYTES,
   HOLDERS_OFFSET,
+  INTERFACE,
+  INTERFACE_BYTES,
   KINDS,
   LIMITS,
   MAGIC,
+  MODULE,
   MUTEX,
   MUTEX_BYTES,
   OPERATIONS,
@@ -57,7 +60,7 @@ import {
 import { describe, expect, test } from 'vitest';
 
 const page = readFileSync(new URL('../../docs/ABI.md', import.meta.url), 'utf8');
-const SIZES: Readonly<Record<string, number>> = { u32: 4, i32: 4, u64: 8, i64: 8, 'u8[80]': 80 };
+const SIZES: Readonly<Record<string, number>> = { u32: 4, i32: 4, u64: 8, i64: 8, 'u8[80]': 80, 'u8[32]': 32 };
 
 /** Rows of a marked table as objects, by the column's heading. */
 function table(name: string): Record<string, string>[] {
@@ -112,6 +115,8 @@ const structs: readonly [string, Readonly<Record<string, Field>>, number, readon
   ],
   ['cell', CELL, CELL_DATA_OFFSET, []],
   ['singleton', SINGLETON, HOLDERS_OFFSET, [[48, 64]]],
+  ['module', MODULE, HOLDERS_OFFSET, [[60, 64]]],
+  ['interface', INTERFACE, INTERFACE_BYTES, []],
 ];
 
 describe.each(structs)('table %s', (name, fields, bytes, gaps) => {
@@ -191,7 +196,7 @@ test('the values named in the tables are the constants of coexist/abi', () => {
 
 test('every clause has its test files, every test file a clause', () => {
   const clauses = [...page.matchAll(/^### (\d+)\. /gm)].map(([, number]) => Number(number));
-  expect(clauses).toEqual(Array.from({ length: 69 }, (_, k) => k + 1));
+  expect(clauses).toEqual(Array.from({ length: 74 }, (_, k) => k + 1));
   const files = readdirSync(new URL('.', import.meta.url)).filter((file) => file !== 'tables.test.ts');
   const numbers = files.map((file) => /^(\d\d)-[a-z0-9-]+\.test\.ts$/.exec(file)?.[1] ?? file);
   expect([...new Set(numbers)].sort()).toEqual(clauses.map((number) => String(number).padStart(2, '0')));
