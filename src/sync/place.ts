@@ -87,6 +87,13 @@ export function placed(memory: LockMemory, offset: number, size: number, holders
   return place;
 }
 
+/** The place of an object that lies inside another one of this ground. */
+export function placeWithin(ground: Ground, at: number, label: string): Place {
+  const place = { ground, at, label, holders: 0 };
+  places.add(place);
+  return place;
+}
+
 // One per memory and copy: a wasm instance belongs to one memory. A memory may be met first as a bare buffer.
 export function groundOf(buffer: SharedArrayBuffer, memory: SharedMemory | undefined): Ground {
   const known = grounds.get(buffer);
