@@ -77,6 +77,14 @@ const LONG_SINGLETON: readonly Reach[] = [
   { threads: 4, maxPreemptions: 4, kills: 1, random: 20_000 },
 ];
 
+/** The same of modules, whose builds are many words. */
+const LONG_MODULE: readonly Reach[] = [
+  { threads: 2, maxPreemptions: 3, kills: 0 },
+  { threads: 2, maxPreemptions: 1, kills: 1 },
+  { threads: 3, maxPreemptions: 2, kills: 0 },
+  { threads: 4, maxPreemptions: 4, kills: 1, random: 20_000 },
+];
+
 /** The same of calls, where most steps are of words that both sides write. */
 const LONG_CALL: readonly Reach[] = [
   { threads: 2, maxPreemptions: 3, kills: 0 },
@@ -173,6 +181,18 @@ export const protocols: readonly Protocol[] = [
     { name: 'singleton-loan', module: 'singleton', variant: 'loan', about: 'a reference is lent and adopted' },
     { name: 'singleton-revoke', module: 'singleton', variant: 'revoke', about: 'the same, and it may be taken back' },
   ].map((protocol) => ({ ...protocol, short: SHORT_SINGLETON, long: LONG_LOAN })),
+  ...[
+    { name: 'module', about: 'entering builds of a module, initialising and leaving' },
+    { name: 'module-own', module: 'module', variant: 'own', about: 'the same, trying the other build meanwhile' },
+    { name: 'module-read', module: 'module', variant: 'read', about: 'the same, while one reads without the lock' },
+    {
+      name: 'module-interface',
+      module: 'module',
+      variant: 'interface',
+      about: 'beginning to implement one interface',
+      noWasm: true,
+    },
+  ].map((protocol) => ({ ...protocol, short: SHORT_SINGLETON, long: LONG_MODULE })),
   ...[
     { name: 'call', about: 'calls of a server that runs' },
     { name: 'call-open', module: 'call', variant: 'open', about: 'the same, with opening and connecting' },
