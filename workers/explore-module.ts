@@ -33,6 +33,7 @@ const INTERFACE = 'i';
 /** Builds: two that the threads have, and one for the end. Paths of different lengths. */
 const FINGERPRINTS = ['1a', '2b', '3c'].map((digits) => digits.repeat(32));
 const PATHS = ['/x', '/of/y', '/z'];
+const GHOSTS = 1;
 const LAST = 2;
 
 /** Words of a thread's row: whether it has its build, of which generation, and what it was told of the interface. */
@@ -42,6 +43,8 @@ const TOLD = 2;
 /** Words of the program: 1 + the build that a generation was seen to be, and how often its initialiser has ended. */
 const SEEN = 0;
 const INITIALISED = 16;
+/** The threads' identities, from this 64-bit word on. */
+const IDENTITIES = 20;
 const MOST_GENERATIONS = 16;
 
 const buildOf = (thread: number): number => thread % 2;
@@ -61,12 +64,13 @@ export async function prepare(context: ExploreContext): Promise<unknown> {
     return { record };
   })(context);
   const { core, object, area } = rig;
+  context.i64[(area.geometry.heapOffset >>> 3) + IDENTITIES + context.index] = object.record.place.ground.self;
   if (context.index === 0) {
     // What a thread left that had the second build loaded, and has died.
-    enterIn(rig, context.i32, 1);
+    enterIn(rig, context.i32, GHOSTS);
     core.moduleRecords.markLoaded(object.record);
     context.i64[(object.record.place.at + core.HOLDERS_OFFSET) >>> 3] = context.ghost;
-    context.i32[(area.geometry.heapOffset >>> 2) + SEEN + 1] = 1 + 1;
+    context.i32[(area.geometry.heapOffset >>> 2) + SEEN + 1] = GHOSTS + 1;
   }
   return rig;
 }
@@ -101,22 +105,28 @@ function wholeBuild({ fingerprint, path }: Pick<Reading, 'fingerprint' | 'path'>
   return build;
 }
 
+/** Each of these threads has this build, or had it when it died. */
 function checkThreads(context: ExploreContext, build: number, identities: readonly bigint[]): void {
-  const { core, object } = rigOf<One>(context);
-  const self = object.record.place.ground.self;
-  // Of two threads, each knows the other by that it is not itself.
-  if (identities.includes(self))
-    assert(buildOf(context.index) === build || build === LAST, `own row in build ${build}`);
+  const { heapOffset } = rigOf<One>(context).area.geometry;
+  for (const identity of identities) {
+    if (identity === context.ghost) assert(build === GHOSTS, `the ghost is said to have build ${build}`);
+    else {
+      const known = Array.from({ length: context.threads }, (_, k) => context.i64[(heapOffset >>> 3) + IDENTITIES + k]);
+      const thread = known.indexOf(identity);
+      assert(thread >= 0 && buildOf(thread) === build, `thread ${thread} is said to have build ${build}`);
+    }
+  }
   assert(new Set(identities).size === identities.length, 'a thread has the module twice');
-  assert(core.MODULE_ONCES === 16, 'words of Once');
 }
 
 function refused(context: ExploreContext, outcome: ReturnType<typeof enter>, build: number): void {
   assert(!outcome.entered, `build ${build} was entered beside another`);
   const other = wholeBuild(outcome.other);
   assert(other !== build, `build ${build} was refused for itself`);
-  assert(outcome.other.identities.length > 0, 'refused for nobody');
-  checkThreads(context, other, outcome.other.identities);
+  const { identities } = outcome.other;
+  assert(identities.length > 0, 'refused for nobody');
+  assert(!identities.includes(context.ghost), 'refused for a dead thread');
+  checkThreads(context, other, identities);
 }
 
 function has(context: ExploreContext, build: number): void {
@@ -138,7 +148,10 @@ function has(context: ExploreContext, build: number): void {
 function load(context: ExploreContext): void {
   const build = buildOf(context.index);
   const outcome = enter(context, build);
-  if (!outcome.entered) return refused(context, outcome, build);
+  if (!outcome.entered) {
+    refused(context, outcome, build);
+    return;
+  }
   setOwn(context, inRow(context.index, HAS), 1);
   setOwn(context, inRow(context.index, GENERATION), outcome.generation);
   see(context, outcome.generation, build);

@@ -4,6 +4,7 @@
 
 import { callMutations } from './explore-call-mutations.js';
 import { lockMutations } from './explore-lock-mutations.js';
+import { moduleMutations } from './explore-module-mutations.js';
 import type { Mutation } from './explore-mutant.js';
 import { percpuMutations } from './explore-percpu-mutations.js';
 import { ringMutations } from './explore-ring-mutations.js';
@@ -175,5 +176,6 @@ export const mutations: readonly Mutation[] = [
   ...ringMutations,
   ...percpuMutations,
   ...singletonMutations,
+  ...moduleMutations,
   ...callMutations,
 ];

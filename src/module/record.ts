@@ -171,23 +171,26 @@ export function onceOf(record: ModuleRecord, k: number): Once {
 
 /** What the record says, read without the lock; undefined while no build is entered. */
 export function readModule(record: ModuleRecord): ModuleReading | undefined {
-  const { place } = record;
-  const { i32, i64, self } = { ...place.ground.views, self: place.ground.self };
+  const { i32, i64 } = record.place.ground.views;
   for (;;) {
     const state = Atomics.load(i32, wordAt(record, 'state'));
     if ((state & MODULE_ENTERED) === 0) return undefined;
     const generation = generationIn(state);
     const build = { fingerprint: fingerprintOf(record), path: pathOf(record), generation };
-    const rows: ModuleRow[] = [];
-    for (const [row, identity] of rowsOf(record, generation)) {
+    const rows = rowsOf(record, generation).flatMap(([row, identity]) => {
       const loaded = (Atomics.load(i32, phaseIndex(row)) & MODULE_LOADED) !== 0;
-      if (Atomics.load(i64, identityIndex(row)) !== identity) continue;
-      const liveness = identity === self ? 'alive' : host.liveness(identity, self);
-      rows.push({ identity, loaded, alive: liveness === 'unknown' ? null : liveness === 'alive' });
-    }
-    // Another build has been entered since, and any part may be of that.
-    if (Atomics.load(i32, wordAt(record, 'state')) === state) return { ...build, rows };
+      return Atomics.load(i64, identityIndex(row)) === identity ? { identity, loaded } : [];
+    });
+    // Where another build has been entered since, any part may be of that.
+    if (Atomics.load(i32, wordAt(record, 'state')) !== state) continue;
+    return { ...build, rows: rows.map((row) => ({ ...row, alive: aliveIn(record, row.identity) })) };
   }
+}
+
+function aliveIn({ place }: ModuleRecord, identity: bigint): boolean | null {
+  const { self } = place.ground;
+  const liveness = identity === self ? 'alive' : host.liveness(identity, self);
+  return liveness === 'unknown' ? null : liveness === 'alive';
 }
 
 const having = (record: ModuleRecord, generation: number): bigint[] =>
