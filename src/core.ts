@@ -22,8 +22,20 @@ export type { CallContext } from './call/context.js';
 export type { CallOptions } from './call/link.js';
 export { type Methods, type MethodsOf, type ServeOptions, Server, serve } from './call/server.js';
 export { type Host, host } from './host/host.js';
+export type { Json, JsonObject } from './module/canonical.js';
+export { checkManifest, isOwn } from './module/check-manifest.js';
+export { checkDeclaration, DECLARED, type FullDeclaration, readDeclaration, sourceText } from './module/declaration.js';
+export { type FingerprintInputs, type FingerprintOptions, fingerprint } from './module/fingerprint.js';
 export { inspectModules, type ModuleThread, type ProcessModule } from './module/inspect.js';
 export { interfaceVersionAt, noteInterface } from './module/interface-word.js';
+export {
+  MANIFEST_FILE,
+  type Manifest,
+  type ManifestModule,
+  MODULE_BYTES_MAX,
+  type ModuleDeclaration,
+  type SourceReference,
+} from './module/manifest.js';
 export * as moduleRecords from './module/record.js';
 export { Counter, type CounterOptions } from './percpu/counter.js';
 export { PerCpuBuffer, type PerCpuBufferOptions } from './percpu/cpu-buffer.js';

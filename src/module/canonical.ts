@@ -69,7 +69,7 @@ function recordText(value: object, place: string, around: Set<object>): string {
 }
 
 /** Of any realm: its prototype is one that has none itself, and is what `Object` is there. */
-function isPlain(value: object): boolean {
+export function isPlain(value: object): boolean {
   const prototype: unknown = Object.getPrototypeOf(value);
   if (prototype === null) return true;
   return (
