@@ -8,6 +8,10 @@ const commands: Readonly<Record<string, { readonly about: string; load(): Promis
     about: 'says what works in this environment, what does not, and what to do about it',
     load: async () => (await import('./doctor.js')).doctorCommand,
   },
+  modinfo: {
+    about: 'collects the manifest of a directory of modules, and says what is wrong with them',
+    load: async () => (await import('./modinfo.js')).modinfoCommand,
+  },
   stress: {
     about: 'loads the library with threads that die at random, and asserts that nothing is lost',
     load: async () => (await import('./stress.js')).stressCommand,
