@@ -52,6 +52,14 @@ await esbuild.build({
   bundle: true,
   plugins: [coreOutside(), steppingWasm()],
 });
+await esbuild.build({
+  ...common,
+  entryPoints: { modinfo: 'src/modinfo.ts' },
+  outdir: 'dist',
+  bundle: true,
+  plugins: [coreOutside()],
+  banner: { js: notice('es-module-lexer') },
+});
 // The stress command is part of the package.
 await esbuild.build({
   ...common,
@@ -202,6 +210,13 @@ function coreOutside() {
       build.onResolve({ filter: /\/core\.js$/ }, () => ({ path: './core.js', external: true }));
     },
   };
+}
+
+/** What a bundle says of a package in it: its version, and its licence as it stands there. */
+function notice(name) {
+  const folder = join('node_modules', name);
+  const { version } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+  return `/*! ${name} ${version}\n\n${readFileSync(join(folder, 'LICENSE'), 'utf8').trim()} */`;
 }
 
 async function watPlaceholders() {
