@@ -25,6 +25,8 @@ export { type Host, host } from './host/host.js';
 export type { Json, JsonObject } from './module/canonical.js';
 export { checkManifest, isOwn } from './module/check-manifest.js';
 export { checkDeclaration, DECLARED, type FullDeclaration, readDeclaration, sourceText } from './module/declaration.js';
+export { type Evaluated, type EvaluateOptions, evaluate } from './module/evaluate.js';
+export { type FindOptions, type Found, findAndVerify } from './module/find.js';
 export { type FingerprintInputs, type FingerprintOptions, fingerprint } from './module/fingerprint.js';
 export { inspectModules, type ModuleThread, type ProcessModule } from './module/inspect.js';
 export { interfaceVersionAt, noteInterface } from './module/interface-word.js';
@@ -37,6 +39,7 @@ export {
   type SourceReference,
 } from './module/manifest.js';
 export * as moduleRecords from './module/record.js';
+export { type ThreadModules, threadModules } from './module/thread-state.js';
 export { Counter, type CounterOptions } from './percpu/counter.js';
 export { PerCpuBuffer, type PerCpuBufferOptions } from './percpu/cpu-buffer.js';
 export { PerCpuCounter } from './percpu/cpu-counter.js';
