@@ -66,12 +66,22 @@ export interface Evaluating {
   readonly synchronous: boolean;
 }
 
+/** What an import reaches that cannot be a file's: values are taken from here as the importing text is linked. */
+export interface Shimmed {
+  /** Of a module that others depend on. */
+  exports?: Readonly<Record<string, unknown>>;
+  /** The functions of coexist/module that know which module they are of. */
+  bound?: Readonly<Record<string, unknown>>;
+}
+
 export interface ThreadModules {
   readonly version: 1;
   readonly areas: Map<number, Map<string, ThreadModule>>;
   readonly interfaces: Map<string, ThreadInterface>;
   readonly builtin: InitEntry[];
   readonly evaluating: Evaluating[];
+  /** What modules that stand in for others export, by the number of the evaluation that they are of. */
+  readonly shims: Map<number, Shimmed>;
   next: number;
 }
 
@@ -83,6 +93,7 @@ export function threadModules(): ThreadModules {
     interfaces: new Map(),
     builtin: [],
     evaluating: [],
+    shims: new Map(),
     next: 1,
   };
   const found = host.anchored(MODULES_KEY) ?? host.anchor(MODULES_KEY, fresh);
