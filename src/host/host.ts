@@ -1,6 +1,7 @@
 // What the library asks of a runtime, one fact per member. It knows nothing of slots or locks. One implementation per
 // runtime; today that is Node.
 
+import type { ModuleHost } from './modules.js';
 import { nodeHost } from './node/node.js';
 import type { CpuSource, Mapped } from './rseq-area.js';
 
@@ -103,6 +104,8 @@ export interface Host {
   /** Strings in this memory. */
   textIn(buffer: ArrayBufferLike): TextMemory;
   readonly clone: EngineClone;
+  /** What loading modules needs. */
+  readonly modules: ModuleHost;
   warn(message: string, code: string): void;
 }
 

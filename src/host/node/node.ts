@@ -9,6 +9,7 @@ import { clone } from './clone.js';
 import { openCpu, possibleCpus } from './cpu.js';
 import { onThreadEnd } from './ends.js';
 import { bridgeRefusal, evaluateInMain } from './inspector.js';
+import { modules } from './modules.js';
 import { identity, liveness, osThreadId } from './proc.js';
 import { runtime } from './runtime.js';
 import { decodeBase64, decodeUtf8, encodeUtf8, textIn } from './text.js';
@@ -46,6 +47,7 @@ export const nodeHost: Host = {
   decodeBase64,
   textIn,
   clone,
+  modules,
   storesWhole64: process.arch === 'x64' || process.arch === 'arm64',
   warn: (message, code) => process.emitWarning(message, { type: 'CoexistWarning', code }),
 };

@@ -1,0 +1,191 @@
+// From a verified text to what it exports. Nothing is read again: an ES module is imported as a data: URL of its text, CommonJS is
+// compiled from it. Both see their real path, and import what they declare and nothing else.
+
+import { CoexistError, show } from '../abi/errors.js';
+import { host } from '../host/host.js';
+import { DYNAMIC_IMPORT } from '../host/modules.js';
+import type { ManifestModule, SourceReference } from './manifest.js';
+import { applied } from './references.js';
+import { boundUrl, type Dependency, dependencyUrl } from './shims.js';
+import { type Evaluating, threadModules } from './thread-state.js';
+
+export interface EvaluateOptions {
+  /** The real path. */
+  readonly path: string;
+  /** Of this evaluation, by `next` of the thread's state: an instance of its own. */
+  readonly number: number;
+  /** What has been evaluated before it; asked for names that it declares alone. */
+  readonly dependency: (name: string) => Dependency | undefined;
+  /** The functions of coexist/module that know which module they are of. */
+  readonly bound: Readonly<Record<string, unknown>>;
+  /** Longest time that CommonJS may run in one go, in ms. An ES module that never returns cannot be ended. */
+  readonly timeout?: number | undefined;
+}
+
+/** In an object of its own: a module may export a function `then`. */
+export interface Evaluated {
+  readonly exports: unknown;
+  /** Of an ES module. */
+  readonly url: string | undefined;
+}
+
+/**
+ * Says in the thread's state what it is evaluating, for as long as it does: CommonJS in one go.
+ * @throws COEXIST_EFAILED, its cause what the module has thrown, naming module and path
+ * @throws COEXIST_ETIMEDOUT where CommonJS has run longer than it may
+ */
+export async function evaluate(text: string, entry: ManifestModule, options: EvaluateOptions): Promise<Evaluated> {
+  try {
+    return entry.type === 'module' ? await esModule(text, entry, options) : await commonJs(text, entry, options);
+  } catch (thrown) {
+    throw failure(thrown, entry, options);
+  }
+}
+
+async function esModule(text: string, entry: ManifestModule, options: EvaluateOptions): Promise<Evaluated> {
+  const { modules } = host;
+  const replaced = applied(text, entry.references, (reference) => {
+    const literal = literalFor(reference, entry, options);
+    return literal === undefined ? text.slice(reference.start, reference.end) : JSON.stringify(literal);
+  });
+  const source = `${replaced}\n//# sourceURL=${modules.fileUrl(options.path)}`;
+  const url = modules.textUrl(source, `${entry.name}-${options.number}`);
+  return await during({ number: options.number, synchronous: false }, async () => ({
+    exports: await modules.importUrl(url),
+    url,
+  }));
+}
+
+/** Undefined: as it is written. */
+function literalFor(reference: SourceReference, entry: ManifestModule, options: EvaluateOptions): string | undefined {
+  const { modules } = host;
+  switch (reference.is) {
+    case 'import':
+      return urlOf(reference.specifier, entry, options);
+    case 'url':
+      return modules.fileUrl(options.path);
+    case 'filename':
+      return options.path;
+    case 'dirname':
+      return modules.dirname(options.path);
+    case 'import()':
+      return undefined;
+  }
+}
+
+/** Where an import leads; undefined for the runtime's own modules. */
+function urlOf(specifier: string, entry: ManifestModule, options: EvaluateOptions): string | undefined {
+  const dependency = entry.depends.includes(specifier) ? options.dependency(specifier) : undefined;
+  if (dependency !== undefined) return dependencyUrl(dependency);
+  if (specifier === 'coexist/module') return boundUrl(options.number, entry.name, options.bound);
+  if (host.modules.isBuiltin(specifier)) return undefined;
+  const url = host.modules.entryUrl(specifier);
+  if (url !== undefined) return url;
+  throw undeclared(specifier, entry);
+}
+
+async function commonJs(text: string, entry: ManifestModule, options: EvaluateOptions): Promise<Evaluated> {
+  const { modules } = host;
+  const replaced = applied(text, entry.references, () => DYNAMIC_IMPORT);
+  // As long as it was: no place moves.
+  const source = replaced.startsWith('#!') ? `//${replaced.slice(2)}` : replaced;
+  const library = await libraryFor(text, options);
+  const require = (specifier: unknown): unknown => {
+    if (typeof specifier === 'string') {
+      const dependency = entry.depends.includes(specifier) ? options.dependency(specifier) : undefined;
+      if (dependency !== undefined) return dependency.exports;
+      if (library.has(specifier)) return library.get(specifier);
+      if (modules.isBuiltin(specifier)) return modules.builtin(specifier);
+    }
+    throw undeclared(specifier, entry);
+  };
+  const dynamicImport = async (specifier: unknown): Promise<unknown> => {
+    const name = String(specifier);
+    return await modules.importUrl(urlOf(name, entry, options) ?? name);
+  };
+  return await during({ number: options.number, synchronous: true }, () => {
+    const run = { exports: {}, require, dynamicImport, timeout: options.timeout };
+    return { exports: modules.runCommonJs(source, options.path, run), url: undefined };
+  });
+}
+
+/** The entries of the library that a text of CommonJS names: require() of them cannot wait. */
+async function libraryFor(text: string, { bound }: EvaluateOptions): Promise<ReadonlyMap<string, unknown>> {
+  const found = new Map<string, unknown>();
+  for (let at = text.indexOf('coexist'); at >= 0; at = text.indexOf('coexist', at + 1)) {
+    const quote = text[at - 1];
+    if (quote !== '"' && quote !== "'" && quote !== '`') continue;
+    const end = text.indexOf(quote, at);
+    const specifier = text.slice(at, end);
+    if (end < 0 || end - at > 32 || found.has(specifier)) continue;
+    const url = host.modules.entryUrl(specifier);
+    const entry = url === undefined ? undefined : ((await host.modules.importUrl(url)) as object);
+    if (specifier === 'coexist/module') found.set(specifier, Object.freeze({ ...entry, ...bound }));
+    else if (entry !== undefined) found.set(specifier, entry);
+  }
+  return found;
+}
+
+/** The thread's list says what runs; of what is synchronous, the last is what is running. */
+function during<T>(evaluating: Evaluating, run: () => T): T {
+  const list = threadModules().evaluating;
+  const end = (): void => {
+    list.splice(list.indexOf(evaluating), 1);
+  };
+  list.push(evaluating);
+  let result: T;
+  try {
+    result = run();
+  } catch (error) {
+    end();
+    throw error;
+  }
+  if (result instanceof Promise) return result.finally(end) as T;
+  end();
+  return result;
+}
+
+function undeclared(specifier: unknown, entry: ManifestModule): CoexistError {
+  const declared = entry.depends.length === 0 ? 'none' : entry.depends.map(show).join(', ');
+  return new CoexistError(
+    'COEXIST_EREFUSED',
+    `module ${show(entry.name)} imports ${show(specifier)}, expected one that it declares (${declared}), one of the runtime's own or of coexist`,
+    { found: specifier, expected: entry.depends, remedy: 'Bundle it into the module, or declare it in `depends`' },
+  );
+}
+
+function failure(thrown: unknown, entry: ManifestModule, { path, timeout }: EvaluateOptions): CoexistError {
+  const where = `module ${show(entry.name)} at ${path}`;
+  if ((thrown as { code?: unknown } | null)?.code === 'ERR_SCRIPT_EXECUTION_TIMEOUT') {
+    return new CoexistError('COEXIST_ETIMEDOUT', `${where} was still evaluating after ${timeout} ms`, {
+      found: 'a text that had not ended',
+      expected: `one that ends within ${timeout} ms`,
+      remedy: 'Look for an endless loop in it, or allow it more time',
+      cause: thrown,
+    });
+  }
+  const message = host.clone.isError(thrown) ? readable(thrown, path) : show(thrown);
+  return new CoexistError('COEXIST_EFAILED', `${where} threw ${message} while it was evaluated`, {
+    found: message,
+    expected: 'a text that is evaluated to its end',
+    remedy: 'Correct the module; nothing of it is left in this thread',
+    cause: thrown,
+  });
+}
+
+const TEXT_URL = /data:text\/javascript;base64,[A-Za-z0-9+/=]*(?:#[\w.@+-]+)?/g;
+
+/** In the runtime's own errors the path stands in the place of the text's URL, which is as long as the text. */
+function readable(error: Error, path: string): string {
+  try {
+    for (const key of ['message', 'stack'] as const) {
+      const text = error[key];
+      if (text?.includes('data:text/javascript;base64,')) error[key] = text.replace(TEXT_URL, path);
+    }
+  } catch {
+    // A frozen error stays as it is.
+  }
+  const line = error.name === 'SyntaxError' ? /^[^\n]*:(\d+)\n/.exec(error.stack ?? '')?.[1] : undefined;
+  const message = error.message.replace(TEXT_URL, path);
+  return `${error.name}: ${message}${line === undefined ? '' : ` (line ${line})`}`;
+}
