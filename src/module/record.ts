@@ -25,7 +25,7 @@ import { enter as enterLock, leave as leaveLock } from '../sync/inner-lock.js';
 import { Once } from '../sync/once.js';
 import { isDead } from '../sync/owner-word.js';
 import { groundOf, type Place, placeWithin } from '../sync/place.js';
-import type { Waiting } from '../sync/wait.js';
+import { Limits, type Waiting, type WaitOptions } from '../sync/wait.js';
 
 /** A module's object, as this copy sees it. */
 export interface ModuleRecord {
@@ -101,10 +101,16 @@ const generationIn = (word: number): number => (word >>> MODULE_GENERATION_SHIFT
 /**
  * Makes this build the module's build in the process, and this thread one that is loading it; refused, with nothing changed, where a
  * thread that is not proven dead has another.
- * @throws COEXIST_EFULL; nothing changed
+ * @throws COEXIST_EFULL, COEXIST_ETIMEDOUT, COEXIST_EABORTED; nothing changed
  */
-export function* enter(record: ModuleRecord, fingerprint: string, path: string, async: boolean): Waiting<Entered> {
-  const token = yield* enterLock(record.place, async);
+export function* enter(
+  record: ModuleRecord,
+  fingerprint: string,
+  path: string,
+  async: boolean,
+  options?: WaitOptions,
+): Waiting<Entered> {
+  const token = yield* enterLock(record.place, async, new Limits(options, async));
   try {
     return enterLocked(record, fingerprint, path);
   } finally {

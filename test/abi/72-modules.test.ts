@@ -157,6 +157,16 @@ describe.each(BACKENDS)('%s', (backend: Backend) => {
     expect([result, sleeps.length]).toEqual([{ entered: true, generation: 6 }, 3]);
   });
 
+  test('a wait for the inner lock ends with its time or its signal, and nothing changes', () => {
+    const { record, words } = forged(backend, { owner: Y });
+    const before = words.state();
+    const { error, sleeps } = withSleeps(() => enter(record, B, '/b.js', false, { timeout: 120 }));
+    expect([(error as { code?: string }).code, sleeps.length]).toEqual(['COEXIST_ETIMEDOUT', 3]);
+    const signal = AbortSignal.abort('enough');
+    failure('COEXIST_EABORTED', () => enter(record, B, '/b.js', true, { signal }));
+    expect(words.state()).toEqual(before);
+  });
+
   test('loaded and left are said without the lock, of the own row only', () => {
     const { record, words } = forged(backend, { owner: Y, ...has(1, X, loading(5)), ...has(2, Y, loading(5)) });
     const before = words.state();

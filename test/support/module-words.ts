@@ -14,6 +14,7 @@ import {
   ONCE,
   ONCE_BYTES,
 } from 'coexist/abi';
+import type { WaitOptions } from 'coexist/sync';
 import type * as core from '../../src/core.js';
 import { bytesOf } from './area-bytes.js';
 import { type Backend, on } from './backends.js';
@@ -42,8 +43,8 @@ export const has = (k: number, identity: bigint, phase: number, count = 1): Word
 });
 
 /** Enters a build, and sleeps as a thread that may block does. */
-export function enter(record: ModuleRecord, fingerprint: string, path = '/m.js', async = false) {
-  const waiting = lib.moduleRecords.enter(record, fingerprint, path, async);
+export function enter(record: ModuleRecord, fingerprint: string, path = '/m.js', async = false, options?: WaitOptions) {
+  const waiting = lib.moduleRecords.enter(record, fingerprint, path, async, options);
   for (let timedOut = false; ; ) {
     const step = waiting.next(timedOut);
     if (step.done) return step.value;
