@@ -26,6 +26,7 @@ import { Once } from '../sync/once.js';
 import { isDead } from '../sync/owner-word.js';
 import { groundOf, type Place, placeWithin } from '../sync/place.js';
 import { Limits, type Waiting, type WaitOptions } from '../sync/wait.js';
+import { lastBytes, loadBytes, storeBytes } from './shared-bytes.js';
 
 /** A module's object, as this copy sees it. */
 export interface ModuleRecord {
@@ -146,9 +147,9 @@ function replace(record: ModuleRecord, before: number, fingerprint: string, path
   Atomics.store(i32, state, before << MODULE_GENERATION_SHIFT);
   const onces = oncesAt(record);
   for (let k = 0; k < MODULE_ONCES; k++) Atomics.store(i64, (onces + k * ONCE_BYTES) >>> 3, 0n);
-  const bytes = tailOf(path);
-  storeBytes(record, wordAt(record, 'fingerprint'), Uint8Array.from(fingerprint.match(/../g) ?? [], fromHex));
-  storeBytes(record, pathAt(record) >>> 2, bytes);
+  const bytes = lastBytes(path, MODULE_PATH_BYTES);
+  storeBytes(i32, wordAt(record, 'fingerprint'), Uint8Array.from(fingerprint.match(/../g) ?? [], fromHex));
+  storeBytes(i32, pathAt(record) >>> 2, bytes);
   Atomics.store(i32, wordAt(record, 'path_length'), bytes.length);
   const generation = (before + 1) & MODULE_GENERATION_MASK;
   Atomics.store(i32, state, (generation << MODULE_GENERATION_SHIFT) | MODULE_ENTERED);
@@ -169,7 +170,7 @@ export function leaveModule({ place }: ModuleRecord): void {
   if (row !== undefined) Atomics.store(place.ground.views.i32, countIndex(row), 0);
 }
 
-/** The k-th process-wide initialiser of the build that this thread has entered; 0 to 15. */
+/** The k-th process-wide initialiser, 0 to 15, of the build that this thread has entered; made anew for each entering. */
 export function onceOf(record: ModuleRecord, k: number): Once {
   const { ground, label } = record.place;
   return new Once(placeWithin(ground, oncesAt(record) + k * ONCE_BYTES, `process-wide initialiser ${k} of ${label}`));
@@ -217,37 +218,17 @@ function rowsOf({ place }: ModuleRecord, generation: number): [row: number, iden
 
 /** Behind the name of a module, in the key of a build beside another: no name has it. */
 const BUILD_MARK = '#';
-const FINGERPRINT_WORDS = MODULE.fingerprint.size / 4;
 
 const fromHex = (digits: string): number => Number.parseInt(digits, 16);
 
 function fingerprintOf(record: ModuleRecord): string {
-  const bytes = loadBytes(record, wordAt(record, 'fingerprint'), FINGERPRINT_WORDS * 4);
+  const { i32 } = record.place.ground.views;
+  const bytes = loadBytes(i32, wordAt(record, 'fingerprint'), MODULE.fingerprint.size);
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
 
 function pathOf(record: ModuleRecord): string {
-  const length = Atomics.load(record.place.ground.views.u32, wordAt(record, 'path_length'));
-  return host.decodeUtf8(loadBytes(record, pathAt(record) >>> 2, Math.min(length, MODULE_PATH_BYTES)));
-}
-
-// Its last bytes, whole characters only: what tells two paths apart is at their end.
-function tailOf(path: string): Uint8Array {
-  const bytes = host.encodeUtf8(path);
-  let start = Math.max(0, bytes.length - MODULE_PATH_BYTES);
-  while (start > 0 && start < bytes.length && ((bytes[start] as number) & 0xc0) === 0x80) start++;
-  return bytes.subarray(start);
-}
-
-function storeBytes({ place }: ModuleRecord, index: number, bytes: Uint8Array): void {
-  const words = new Int32Array((bytes.length + 3) >>> 2);
-  new Uint8Array(words.buffer).set(bytes);
-  for (const [k, word] of words.entries()) Atomics.store(place.ground.views.i32, index + k, word);
-}
-
-function loadBytes({ place }: ModuleRecord, index: number, length: number): Uint8Array {
-  const words = Int32Array.from({ length: (length + 3) >>> 2 }, (_, k) =>
-    Atomics.load(place.ground.views.i32, index + k),
-  );
-  return new Uint8Array(words.buffer, 0, length);
+  const { i32, u32 } = record.place.ground.views;
+  const length = Atomics.load(u32, wordAt(record, 'path_length'));
+  return host.decodeUtf8(loadBytes(i32, pathAt(record) >>> 2, Math.min(length, MODULE_PATH_BYTES)));
 }
