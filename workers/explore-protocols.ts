@@ -77,14 +77,6 @@ const LONG_SINGLETON: readonly Reach[] = [
   { threads: 4, maxPreemptions: 4, kills: 1, random: 20_000 },
 ];
 
-/** The same of modules, whose builds are many words. */
-const LONG_MODULE: readonly Reach[] = [
-  { threads: 2, maxPreemptions: 3, kills: 0 },
-  { threads: 2, maxPreemptions: 1, kills: 1 },
-  { threads: 3, maxPreemptions: 2, kills: 0 },
-  { threads: 4, maxPreemptions: 4, kills: 1, random: 20_000 },
-];
-
 /** The same of calls, where most steps are of words that both sides write. */
 const LONG_CALL: readonly Reach[] = [
   { threads: 2, maxPreemptions: 3, kills: 0 },
@@ -192,7 +184,7 @@ export const protocols: readonly Protocol[] = [
       about: 'beginning to implement one interface',
       noWasm: true,
     },
-  ].map((protocol) => ({ ...protocol, short: SHORT_SINGLETON, long: LONG_MODULE })),
+  ].map((protocol) => ({ ...protocol, short: SHORT_SINGLETON })),
   ...[
     { name: 'call', about: 'calls of a server that runs' },
     { name: 'call-open', module: 'call', variant: 'open', about: 'the same, with opening and connecting' },
