@@ -74,8 +74,10 @@ function namesOf(listed: readonly unknown[]): (readonly [string, unknown])[] {
     const name = attempt(() => files.nameOf(file), place, file);
     const other = seen.get(name);
     if (other !== undefined) {
-      const found = `${file}, which has the name of ${other}, ${name}`;
-      throw invalid(place, found, 'files of different names', 'Give them as an object, each with a name of its own.');
+      const found = [other, String(file)];
+      const problem = `inputs.files has two files named ${name}: ${found.join(' and ')}`;
+      const remedy = 'Give them as an object, each with a name of its own.';
+      throw new CoexistError('COEXIST_EINVAL', problem, { found, expected: 'files of different names', remedy });
     }
     seen.set(name, String(file));
     return [name, file] as const;
