@@ -1,0 +1,68 @@
+// Modules on disk for tests: directories that go with the process, builds by seed, and files whose declarations are written here by
+// hand, so that what reads them is tested against the contract and not against what wrote them.
+
+import { createHash } from 'node:crypto';
+import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { collect, type Manifest, type ModuleDeclaration, writeManifest } from 'coexist/modinfo';
+
+export const sha256 = (content: string | Uint8Array): string => createHash('sha256').update(content).digest('hex');
+
+/** A fingerprint: the same for the same seed. */
+export const aBuild = (seed: string | number = 'this'): string => sha256(`build ${seed}`);
+
+const made: string[] = [];
+
+/** A new, empty directory, its path without links. It is removed when the process ends. */
+export function aDirectory(): string {
+  if (made.length === 0) process.on('exit', () => made.map((dir) => rmSync(dir, { recursive: true, force: true })));
+  const dir = realpathSync(mkdtempSync(join(tmpdir(), 'coexist-modules-')));
+  made.push(dir);
+  return dir;
+}
+
+export type Declared = Partial<ModuleDeclaration> & Pick<ModuleDeclaration, 'name'>;
+
+/** The comment; of `aBuild()` unless it says otherwise. */
+export function declarationText(declaration: Declared): string {
+  const json = JSON.stringify({ fingerprint: aBuild(), ...declaration });
+  return `/*! coexist-module ${json.replaceAll('*/', '*\\/')} */`;
+}
+
+export interface ModuleFile {
+  /** Default: the module's name and `.mjs`. */
+  readonly file?: string;
+}
+
+/** Writes a module, and the directory if need be; returns the file's path. */
+export function writeModule(dir: string, declaration: Declared, body = '', { file }: ModuleFile = {}): string {
+  return writeText(dir, file ?? `${declaration.name}.mjs`, `${declarationText(declaration)}\n${body}\n`);
+}
+
+/** Writes anything; returns the file's path. */
+export function writeText(dir: string, file: string, content: string | Uint8Array): string {
+  mkdirSync(dir, { recursive: true });
+  const path = join(dir, file);
+  writeFileSync(path, content);
+  return path;
+}
+
+/** A module's declaration, its body, and its file's name if that is another. */
+export type ModuleSource = readonly [declaration: Declared, body?: string, file?: string];
+
+/** Writes modules into a directory, a new one by default, and their manifest. */
+export function writeBuild(
+  modules: readonly ModuleSource[],
+  dir: string = aDirectory(),
+): { readonly dir: string; readonly manifest: Manifest } {
+  for (const [declaration, body, file] of modules) {
+    writeModule(dir, declaration, body, file === undefined ? {} : { file });
+  }
+  return { dir, manifest: writeManifest(dir) };
+}
+
+/** The manifest of modules in a new directory. */
+export function manifestOf(modules: readonly ModuleSource[]): Manifest {
+  return collect(writeBuild(modules).dir);
+}
