@@ -58,10 +58,9 @@ function collectInto({ dir, out, json }: Wanted, { survey, saveManifest, manifes
     return misused(wordsOf(error));
   }
   const { manifest, problems, skipped } = found;
-  if (json)
-    console.log(JSON.stringify(manifest === undefined ? { problems, skipped } : { manifest, problems, skipped }));
   if (manifest === undefined) {
-    if (!json) console.error([`${dir}: nothing written`, ...problems.map((text) => `  ${text}`)].join('\n'));
+    if (json) console.log(JSON.stringify({ problems, skipped }));
+    else console.error([`${dir}: nothing written`, ...problems.map((text) => `  ${text}`)].join('\n'));
     return 1;
   }
   const file = out ?? manifestIn(dir);
@@ -70,7 +69,8 @@ function collectInto({ dir, out, json }: Wanted, { survey, saveManifest, manifes
   } catch (error) {
     return misused(`cannot write ${file}: ${wordsOf(error)}`);
   }
-  if (!json) {
+  if (json) console.log(JSON.stringify({ manifest, problems, skipped }));
+  else {
     const skips = skipped.map(({ file, reason }) => `skipped ${file}: ${reason}`);
     console.log([...linesOf(manifest), ...skips, `written: ${file}`].join('\n'));
   }

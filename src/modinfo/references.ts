@@ -42,6 +42,8 @@ export function scan(text: string, file: string, { type: declared, depends }: Fu
       // Static ones are a syntax error there, reported above.
       if (found.d >= 0) references.push({ start: found.ss, end: found.ss + 'import'.length, is: 'import()' });
     }
+    if (found.d < 0 && !isStatement(text, found))
+      at(found.ss, 'a comment with quotes in an import statement: move it out of it');
     const { n: specifier } = found;
     // What is computed is decided when it is imported.
     if (specifier === undefined) continue;
@@ -64,7 +66,7 @@ function lex(
   } catch (error) {
     const { idx } = error as { readonly idx?: unknown };
     if (typeof idx !== 'number') throw error;
-    return { problem: `line ${lineOf(text, idx)}: a syntax error` };
+    return { problem: `line ${lineOf(text, idx)}: a syntax error, or a comment with quotes in an import statement` };
   }
 }
 
@@ -100,6 +102,14 @@ function literalOf({ s, e, d }: ImportSpecifier): { readonly start: number; read
   return d >= 0 ? { start: s, end: e } : { start: s - 1, end: e + 1 };
 }
 
+/** Whether the specifier of a static import stands in code: the lexer takes the first quotes there are, also those in a comment. */
+function isStatement(text: string, { ss, s }: ImportSpecifier): boolean {
+  const pieces = /\/\/[^\n\r\u2028\u2029]*|\/\*.*?\*\/|"[^"]*"|'[^']*'|./gs;
+  pieces.lastIndex = ss;
+  while (pieces.lastIndex < s - 1) pieces.exec(text);
+  return pieces.lastIndex === s - 1;
+}
+
 /** `import.meta.url` and its like, however it is spaced; undefined for any other use of import.meta. */
 function metaAt(text: string, { s, e }: ImportSpecifier): SourceReference | undefined {
   let at = afterSpace(text, e);
@@ -115,7 +125,7 @@ function metaAt(text: string, { s, e }: ImportSpecifier): SourceReference | unde
 
 /** Where white space and comments end. */
 function afterSpace(text: string, from: number): number {
-  const space = /(?:\s|\/\/[^\n\r\u2028\u2029]*|\/\*(?:[^*]|\*(?!\/))*\*\/)/y;
+  const space = /(?:\s|\/\/[^\n\r\u2028\u2029]*|\/\*.*?\*\/)/sy;
   let at = from;
   for (;;) {
     space.lastIndex = at;
