@@ -36,8 +36,6 @@ export interface ModuleHost {
   read(path: string, maxBytes: number): FileRead;
   /** Hexadecimal. */
   sha256(bytes: Uint8Array): string;
-  /** Undefined where the bytes are no UTF-8. A byte order mark stays. */
-  decode(bytes: Uint8Array): string | undefined;
   /** The file: URL of a path, and the name of its directory. */
   fileUrl(path: string): string;
   dirname(path: string): string;

@@ -20,6 +20,8 @@ export interface EvaluateOptions {
   readonly bound: Readonly<Record<string, unknown>>;
   /** Longest time that CommonJS may run in one go, in ms. An ES module that never returns cannot be ended. */
   readonly timeout?: number | undefined;
+  /** Aborted by a caller who waits no longer: the evaluation then counts as over. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** In an object of its own: a module may export a function `then`. */
@@ -30,7 +32,7 @@ export interface Evaluated {
 }
 
 /**
- * Says in the thread's state what it is evaluating, for as long as it does: CommonJS in one go.
+ * Says in the thread's state (`evaluating`) what it evaluates, for as long as it does: CommonJS in one go.
  * @throws COEXIST_EFAILED, its cause what the module has thrown, naming module and path
  * @throws COEXIST_ETIMEDOUT where CommonJS has run longer than it may
  */
@@ -50,10 +52,14 @@ async function esModule(text: string, entry: ManifestModule, options: EvaluateOp
   });
   const source = `${replaced}\n//# sourceURL=${modules.fileUrl(options.path)}`;
   const url = modules.textUrl(source, `${entry.name}-${options.number}`);
-  return await during({ number: options.number, synchronous: false }, async () => ({
-    exports: await modules.importUrl(url),
-    url,
-  }));
+  const end = begin({ number: options.number, synchronous: false });
+  options.signal?.addEventListener('abort', end, { once: true });
+  try {
+    return { exports: await modules.importUrl(url), url };
+  } finally {
+    options.signal?.removeEventListener('abort', end);
+    end();
+  }
 }
 
 /** Undefined: as it is written. */
@@ -103,10 +109,13 @@ async function commonJs(text: string, entry: ManifestModule, options: EvaluateOp
     const name = String(specifier);
     return await modules.importUrl(urlOf(name, entry, options) ?? name);
   };
-  return await during({ number: options.number, synchronous: true }, () => {
+  const end = begin({ number: options.number, synchronous: true });
+  try {
     const run = { exports: {}, require, dynamicImport, timeout: options.timeout };
     return { exports: modules.runCommonJs(source, options.path, run), url: undefined };
-  });
+  } finally {
+    end();
+  }
 }
 
 /** The entries of the library that a text of CommonJS names: require() of them cannot wait. */
@@ -127,22 +136,13 @@ async function libraryFor(text: string, { bound }: EvaluateOptions): Promise<Rea
 }
 
 /** The thread's list says what runs; of what is synchronous, the last is what is running. */
-function during<T>(evaluating: Evaluating, run: () => T): T {
+function begin(evaluating: Evaluating): () => void {
   const list = threadModules().evaluating;
-  const end = (): void => {
-    list.splice(list.indexOf(evaluating), 1);
-  };
   list.push(evaluating);
-  let result: T;
-  try {
-    result = run();
-  } catch (error) {
-    end();
-    throw error;
-  }
-  if (result instanceof Promise) return result.finally(end) as T;
-  end();
-  return result;
+  return () => {
+    const at = list.indexOf(evaluating);
+    if (at >= 0) list.splice(at, 1);
+  };
 }
 
 function undeclared(specifier: unknown, entry: ManifestModule): CoexistError {
@@ -154,7 +154,8 @@ function undeclared(specifier: unknown, entry: ManifestModule): CoexistError {
   );
 }
 
-function failure(thrown: unknown, entry: ManifestModule, { path, timeout }: EvaluateOptions): CoexistError {
+function failure(thrown: unknown, entry: ManifestModule, options: EvaluateOptions): CoexistError {
+  const { path, timeout } = options;
   const where = `module ${show(entry.name)} at ${path}`;
   if ((thrown as { code?: unknown } | null)?.code === 'ERR_SCRIPT_EXECUTION_TIMEOUT') {
     return new CoexistError('COEXIST_ETIMEDOUT', `${where} was still evaluating after ${timeout} ms`, {
@@ -164,8 +165,8 @@ function failure(thrown: unknown, entry: ManifestModule, { path, timeout }: Eval
       cause: thrown,
     });
   }
-  const message = host.clone.isError(thrown) ? readable(thrown, path) : show(thrown);
-  return new CoexistError('COEXIST_EFAILED', `${where} threw ${message} while it was evaluated`, {
+  const message = host.clone.isError(thrown) ? readable(thrown, entry, options) : show(thrown);
+  return new CoexistError('COEXIST_EFAILED', `${where} failed as it was evaluated: ${message.replace(/\.$/, '')}`, {
     found: message,
     expected: 'a text that is evaluated to its end',
     remedy: 'Correct the module; nothing of it is left in this thread',
@@ -173,19 +174,19 @@ function failure(thrown: unknown, entry: ManifestModule, { path, timeout }: Eval
   });
 }
 
-const TEXT_URL = /data:text\/javascript;base64,[A-Za-z0-9+/=]*(?:#[\w.@+-]+)?/g;
+const TEXT_URL = /data:text\/javascript;base64,[A-Za-z0-9+/=]*#([\w.@+-]+)/g;
 
-/** In the runtime's own errors the path stands in the place of the text's URL, which is as long as the text. */
-function readable(error: Error, path: string): string {
+/** In the runtime's own errors a path, or a name, stands in the place of a text's URL, which is as long as the text. */
+function readable(error: Error, { name }: ManifestModule, { path, number }: EvaluateOptions): string {
+  const short = (text: string): string =>
+    text.replace(TEXT_URL, (_, label: string) => (label === `${name}-${number}` ? path : label.replace(/-\d+$/, '')));
   try {
-    for (const key of ['message', 'stack'] as const) {
-      const text = error[key];
-      if (text?.includes('data:text/javascript;base64,')) error[key] = text.replace(TEXT_URL, path);
-    }
+    const { message, stack } = error;
+    if (message.includes('data:text/')) error.message = short(message);
+    if (stack?.includes('data:text/')) error.stack = short(stack);
   } catch {
     // A frozen error stays as it is.
   }
   const line = error.name === 'SyntaxError' ? /^[^\n]*:(\d+)\n/.exec(error.stack ?? '')?.[1] : undefined;
-  const message = error.message.replace(TEXT_URL, path);
-  return `${error.name}: ${message}${line === undefined ? '' : ` (line ${line})`}`;
+  return `${error.name}: ${short(error.message)}${line === undefined ? '' : ` (line ${line})`}`;
 }

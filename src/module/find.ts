@@ -58,7 +58,7 @@ const SEPARATOR = /[/\\]/;
 function at(path: string, dir: string, entry: ManifestModule, options: FindOptions): Verified | Refusal | undefined {
   const { modules } = host;
   const { name, file } = entry;
-  if (SEPARATOR.test(file) || file === '' || file === '.' || file === '..') return refusedOutside(name, path, dir);
+  if (SEPARATOR.test(file) || file === '' || file === '.' || file === '..') return refusedOutside(name, file, dir);
   const real = modules.realPath(path);
   if ('is' in real) return real.is === 'missing' ? undefined : refusedUnreadable(name, path, real.cause);
   const realDir = modules.realPath(dir);

@@ -34,7 +34,7 @@ export function boundUrl(number: number, name: string, bound: Readonly<Record<st
   const entry = host.modules.entryUrl('coexist/module');
   const all = entry === undefined ? '' : `export * from ${JSON.stringify(entry)};\n`;
   const text = `${all}export const { ${Object.keys(bound).join(', ')} } = ${shimAt(number)}.bound;`;
-  return host.modules.textUrl(text, `${name}-${number}-coexist`);
+  return host.modules.textUrl(text, `coexist-module-for-${name}-${number}`);
 }
 
 const shimAt = (number: number): string => `${host.modules.anchorExpression(MODULES_KEY)}.shims.get(${number})`;

@@ -14,12 +14,11 @@ export const modules: ModuleHost = {
   realPath,
   read,
   sha256,
-  decode,
   fileUrl: (at) => url.pathToFileURL(at).href,
   dirname: (at) => path.dirname(at),
   isBuiltin: (specifier) => process.getBuiltinModule('node:module').isBuiltin(specifier),
   builtin: (specifier) => process.getBuiltinModule(specifier),
-  textUrl: (text, label) => `data:text/javascript;base64,${Buffer.from(text, 'utf8').toString('base64')}#${label}`,
+  textUrl,
   importUrl: (at) => import(at),
   entryUrl,
   anchorExpression: (key) => `process.getBuiltinModule('node:worker_threads')[Symbol.for(${JSON.stringify(key)})]`,
@@ -80,11 +79,10 @@ function sha256(bytes: Uint8Array): string {
   return process.getBuiltinModule('node:crypto').createHash('sha256').update(bytes).digest('hex');
 }
 
-function decode(bytes: Uint8Array): string | undefined {
-  const { isAscii, isUtf8 } = process.getBuiltinModule('node:buffer');
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (isAscii(buffer)) return buffer.toString('latin1');
-  return isUtf8(buffer) ? buffer.toString('utf8') : undefined;
+/** base64, not percent-encoding: as fast to decode, and to make in one step. */
+function textUrl(text: string, label: string): string {
+  const ascii = Buffer.byteLength(text) === text.length;
+  return `data:text/javascript;base64,${Buffer.from(text, ascii ? 'latin1' : 'utf8').toString('base64')}#${label}`;
 }
 
 const ENTRY = /^coexist(?:\/([a-z]+))?$/;
