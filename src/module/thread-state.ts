@@ -39,24 +39,55 @@ export interface ThreadModule {
   url: string | undefined;
   readonly depends: readonly string[];
   readonly entries: InitEntry[];
+  /** What it implements, by the names of the interfaces; inert until it is loaded. */
+  readonly implementations: Map<string, Implementation>;
   /** Settles, never rejects, when the load has ended either way. */
   readonly ended: Promise<unknown>;
 }
 
-/** An interface of this thread: `functions` is what calls reach, and is replaced as a whole. */
+/** A function of an interface, whatever it takes. */
+export type AnyFunction = (...args: never[]) => unknown;
+
+/** One state of an interface: who implements it, and with what. Frozen; only ever replaced by another. */
+export interface InterfaceState {
+  /** What calls reach, in the order of the definition's names. */
+  readonly calls: readonly AnyFunction[];
+  readonly generation: number;
+  /** The module that implements it; undefined: nobody, null: the program itself. */
+  readonly provider: string | null | undefined;
+}
+
+/** What somebody has defined; all at once, and never again. */
+export interface InterfaceDefinition {
+  readonly version: number;
+  /** Of its functions, in the order of the definition. */
+  readonly names: readonly string[];
+  readonly stubs: readonly AnyFunction[];
+  readonly table: object;
+}
+
+/** What an object of functions had when it was handed over; they are called on the object. */
+export interface Functions {
+  readonly self: object;
+  /** Functions under names, once it has been checked. */
+  readonly all: ReadonlyMap<string | symbol, unknown>;
+}
+
+/** What a module, or the program, implements; inert until it is put in force. */
+export interface Implementation {
+  readonly version: number;
+  readonly functions: Functions;
+}
+
+/** An interface of this thread. */
 export interface ThreadInterface {
   readonly name: string;
   /** Undefined until somebody defines it. */
-  version: number | undefined;
-  table: object | undefined;
-  /** The only word that says which implementation calls reach. */
-  functions: Readonly<Record<string, (...args: never[]) => unknown>>;
-  stubs: Readonly<Record<string, (...args: never[]) => unknown>>;
-  generation: number;
-  /** The module that implements it; undefined: nobody, null: the program itself. */
-  provider: string | null | undefined;
-  /** Implementations of loaded modules that came before the definition. */
-  waiting: { readonly module: string; readonly version: number; readonly functions: object } | undefined;
+  definition: InterfaceDefinition | undefined;
+  /** Inherits all that it has: its prototype is the state that is in force, and the one word that says which. */
+  readonly current: InterfaceState;
+  /** An implementation that came before the definition. */
+  waiting: (Implementation & { readonly module: string | null }) | undefined;
 }
 
 /** What is being evaluated, for `moduleInit()` in a copy that was bundled into the module. */
