@@ -42,7 +42,9 @@ await buildCore('build/inject/core.js', { inject: true });
 await buildCore('build/inject-compare-twice/core.js', { inject: true, compareTwice: true });
 await esbuild.build({
   ...common,
-  entryPoints: ['index', 'abi', 'sync', 'percpu', 'call', 'singleton', 'preload'].map((name) => `src/${name}.ts`),
+  entryPoints: ['index', 'abi', 'sync', 'percpu', 'call', 'singleton', 'module', 'preload'].map(
+    (name) => `src/${name}.ts`,
+  ),
   outdir: 'dist',
 });
 await esbuild.build({

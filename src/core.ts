@@ -25,11 +25,24 @@ export { type Host, host } from './host/host.js';
 export type { Json, JsonObject } from './module/canonical.js';
 export { checkManifest, isOwn } from './module/check-manifest.js';
 export { checkDeclaration, DECLARED, type FullDeclaration, readDeclaration, sourceText } from './module/declaration.js';
+export type { ImplementationDeclaration } from './module/declared-interface.js';
 export { type Evaluated, type EvaluateOptions, evaluate } from './module/evaluate.js';
 export { type FindOptions, type Found, findAndVerify } from './module/find.js';
 export { type FingerprintInputs, type FingerprintOptions, fingerprint } from './module/fingerprint.js';
+export { checkImplementation, implement, implementationOf, patch, unpatch } from './module/implementing.js';
 export { inspectModules, type ModuleThread, type ProcessModule } from './module/inspect.js';
+export { defineInterface, defineInterfaceWith } from './module/interface.js';
+export type {
+  FunctionsOf,
+  ImplementationOf,
+  InterfaceDeclaration,
+  InterfaceMethods,
+  InterfaceStatus,
+  InterfaceTable,
+  StubsOf,
+} from './module/interface-types.js';
 export { interfaceVersionAt, noteInterface } from './module/interface-word.js';
+export { type LoadSource, onLoadStub } from './module/load-source.js';
 export {
   MANIFEST_FILE,
   type Manifest,
@@ -39,7 +52,8 @@ export {
   type SourceReference,
 } from './module/manifest.js';
 export * as moduleRecords from './module/record.js';
-export { type ThreadModules, threadModules } from './module/thread-state.js';
+export { type Stub, stub } from './module/stub.js';
+export { type ThreadModules, threadModules, threadModules } from './module/thread-state.js';
 export { Counter, type CounterOptions } from './percpu/counter.js';
 export { PerCpuBuffer, type PerCpuBufferOptions } from './percpu/cpu-buffer.js';
 export { PerCpuCounter } from './percpu/cpu-counter.js';
