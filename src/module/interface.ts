@@ -87,9 +87,17 @@ function tableOf(
       provider: current.provider,
       functions: [...names],
     }),
+    get generation() {
+      return current.generation;
+    },
   };
-  const properties: PropertyDescriptorMap = Object.getOwnPropertyDescriptors(slots);
-  for (const [key, value] of Object.entries(methods)) properties[key] = { value };
-  properties['generation'] = { get: () => current.generation };
-  return Object.freeze(Object.defineProperties({}, properties));
+  // Inherited, so that a table has nothing of its own but slots: V8 keeps an object with an accessor of its own as a dictionary.
+  const prototype = Object.create(Object.prototype, hidden(methods));
+  return Object.freeze(Object.create(Object.freeze(prototype), Object.getOwnPropertyDescriptors(slots)));
+}
+
+function hidden(object: object): PropertyDescriptorMap {
+  const properties = Object.getOwnPropertyDescriptors(object) as PropertyDescriptorMap;
+  for (const key of Object.keys(properties)) properties[key] = { ...properties[key], enumerable: false };
+  return properties;
 }
