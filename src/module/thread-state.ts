@@ -4,6 +4,7 @@
 import { CoexistError } from '../abi/errors.js';
 import { MODULES_KEY } from '../abi/module.js';
 import { host } from '../host/host.js';
+import type { RefusalReason } from './outcome.js';
 
 /** What a module, or the program itself, wants run in a phase. */
 export interface InitEntry {
@@ -26,23 +27,64 @@ export interface InitContext {
   readonly signal: AbortSignal;
 }
 
-/** A module of this thread and area. */
+/** Why a module is not loaded after all. Plain data: another copy may read it. */
+export interface Ending {
+  readonly outcome: 'absent' | 'refused' | 'failed';
+  /** Of refusals only. */
+  readonly reason?: RefusalReason | undefined;
+  /** The module that it is about. */
+  readonly culprit: string;
+  readonly message: string;
+  /** Of all but absence. */
+  readonly error?: CoexistError | undefined;
+}
+
+/** A module of this thread and area. Only the copy that made it advances it; every copy may ask it to. */
 export interface ThreadModule {
   readonly name: string;
+  /** In the map of its area: the name, or name@digits beside another build. */
+  readonly key: string;
   readonly fingerprint: string;
-  readonly path: string;
   readonly number: number;
+  readonly depends: readonly string[];
+  /** Where it was found; empty until then. */
+  path: string;
   state: 'loading' | 'loaded' | 'failed';
   generation: number;
   exports: unknown;
   /** The URL that imports of it are, for an ES module; undefined for CommonJS. */
   url: string | undefined;
-  readonly depends: readonly string[];
   readonly entries: InitEntry[];
   /** What it implements, by the names of the interfaces; inert until it is loaded. */
   readonly implementations: Map<string, Implementation>;
-  /** Settles, never rejects, when the load has ended either way. */
-  readonly ended: Promise<unknown>;
+  /** Whether it takes declarations: while it is evaluated, unless that was given up. */
+  open: boolean;
+  /** Number of the directory entry that this thread has entered its build in. */
+  record: number | undefined;
+  /** Requests in flight that need it. */
+  interest: number;
+  /** Whether it was asked for by its own name, and so stays when nothing depends on it. */
+  requested: boolean;
+  /** What it is at, for messages. */
+  doing: string;
+  ending: Ending | undefined;
+  readonly steps: ModuleSteps;
+}
+
+/** The steps of a load, each done once whoever asks. They never reject: afterwards, `state` says. */
+export interface ModuleSteps {
+  verify(): Promise<void>;
+  enter(): Promise<void>;
+  /** CommonJS may run for so many ms. */
+  evaluate(timeout: number): Promise<void>;
+  run(entry: InitEntry): Promise<void>;
+  /** What keeps it from being loaded now. This and what follows are one go. */
+  object(): Ending | undefined;
+  /** Tells the process what it implements; undefined: done. */
+  publish(): Ending | undefined;
+  commit(): void;
+  /** The only way out for what is not loaded, or not any more. */
+  discard(ending: Ending): void;
 }
 
 /** A function of an interface, whatever it takes. */
@@ -113,6 +155,8 @@ export interface ThreadModules {
   readonly evaluating: Evaluating[];
   /** What modules that stand in for others export, by the number of the evaluation that they are of. */
   readonly shims: Map<number, Shimmed>;
+  /** How many loads keep this thread's row in a module's record, by area and directory entry. */
+  readonly holds: Map<string, number>;
   next: number;
 }
 
@@ -125,6 +169,7 @@ export function threadModules(): ThreadModules {
     builtin: [],
     evaluating: [],
     shims: new Map(),
+    holds: new Map(),
     next: 1,
   };
   const found = host.anchored(MODULES_KEY) ?? host.anchor(MODULES_KEY, fresh);

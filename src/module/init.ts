@@ -1,0 +1,161 @@
+// Initialisers: what a module, or the program itself, wants run in a phase. Declaring one runs nothing. Each runs once, in its phase,
+// whether that is called before the module is loaded or after, and whoever calls it.
+
+import { CoexistError, invalid, show } from '../abi/errors.js';
+import { MODULE_ONCES } from '../abi/module.js';
+import { failure, PROGRAM } from './endings.js';
+import type { RequestLimit } from './limit.js';
+import { type InitContext, type InitEntry, type ThreadModule, threadModules } from './thread-state.js';
+
+export interface InitOptions {
+  /** Once in each thread that loads the module, or once in the process. */
+  readonly scope?: 'thread' | 'process' | undefined;
+}
+
+export type Initialiser = (context: InitContext) => unknown;
+
+export interface InitFailure {
+  /** undefined: an initialiser of the program itself. */
+  readonly module: string | undefined;
+  readonly error: CoexistError;
+}
+
+export interface InitReport {
+  readonly type: string;
+  /** Initialisers that this call ran to their end. */
+  readonly ran: number;
+  readonly failures: readonly InitFailure[];
+}
+
+/** @throws COEXIST_EINVAL */
+export function requireType(type: unknown): asserts type is string {
+  if (typeof type !== 'string' || type === '') throw invalid('type', type, 'the name of a phase');
+}
+
+/**
+ * Adds an entry to a module's, or to the program's (`processWide` false: those are once in a thread only).
+ * @throws COEXIST_EINVAL; nothing changed
+ */
+export function declareInit(
+  entries: InitEntry[],
+  type: string,
+  fn: Initialiser,
+  options: InitOptions | undefined,
+  processWide: boolean,
+): void {
+  requireType(type);
+  if (typeof fn !== 'function') throw invalid('fn', fn, 'a function');
+  if (options !== undefined && (typeof options !== 'object' || options === null)) {
+    throw invalid('options', options, "an object, as { scope: 'process' }");
+  }
+  const scope = options?.scope ?? 'thread';
+  if (scope !== 'thread' && scope !== 'process') throw invalid('scope', scope, "'thread' or 'process'");
+  const once = scope === 'process' ? entries.filter((entry) => entry.scope === 'process').length : -1;
+  if (scope === 'process' && !processWide) {
+    throw invalid('scope', scope, "'thread' outside a module", 'Use a Once of coexist/sync, which has a name.');
+  }
+  if (once >= MODULE_ONCES) {
+    throw invalid(
+      'scope',
+      scope,
+      `at most ${MODULE_ONCES} process-wide initialisers in a module`,
+      'Make one of several.',
+    );
+  }
+  entries.push({ type, scope, fn, once, running: undefined, done: false });
+}
+
+/** Where a declaration belongs that does not come through a module's own entry of the library. */
+export function declaredBy(what: string): ThreadModule | undefined {
+  const { evaluating, areas } = threadModules();
+  const last = evaluating.at(-1);
+  if (last === undefined) return undefined;
+  if (last.synchronous) {
+    for (const modules of areas.values()) {
+      for (const module of modules.values()) if (module.number === last.number) return module;
+    }
+  }
+  throw new CoexistError('COEXIST_EREFUSED', `${what} was called while a module is being evaluated`, {
+    found: 'a call that does not say whether it is that module’s',
+    expected: "the module's own import of coexist/module",
+    remedy:
+      'Mark coexist/module as external when the module is bundled; the program declares its own before it loads any.',
+  });
+}
+
+/**
+ * Declares an initialiser of the program itself, or of the module that is being evaluated. It runs in `callInit(type)`; a module's,
+ * at the latest as the module is loaded where the phase was called before.
+ * @throws COEXIST_EINVAL, COEXIST_EREFUSED where it is not known whose it is; nothing changed
+ * @since 0.1.0
+ */
+export function moduleInit(type: string, fn: Initialiser, options?: InitOptions): void {
+  const module = declaredBy('moduleInit()');
+  declareInit(module?.entries ?? threadModules().builtin, type, fn, options, module !== undefined);
+}
+
+/** The first entry that has to end before the module may count as loaded, by the order of the phases, then of declaration. */
+export function pendingOf(module: ThreadModule, phases: readonly string[]): InitEntry | undefined {
+  for (const type of phases) {
+    const entry = module.entries.find((each) => each.type === type && !each.done);
+    if (entry !== undefined) return entry;
+  }
+  // Begun for another loader.
+  return module.entries.find((each) => each.running !== undefined && !each.done);
+}
+
+/** Runs a phase in this thread: the program's initialisers, then those of loaded modules, in the order in which they were loaded. */
+export async function callPhase(
+  type: string,
+  modules: ReadonlyMap<string, ThreadModule>,
+  limit: RequestLimit,
+): Promise<InitReport> {
+  const failures: InitFailure[] = [];
+  let ran = await callBuiltin(type, limit, failures);
+  for (;;) {
+    const loaded = [...modules.values()].filter(({ state }) => state === 'loaded');
+    const module = loaded.find(({ entries }) => entries.some((entry) => entry.type === type && !entry.done));
+    const entry = module?.entries.find((each) => each.type === type && !each.done);
+    if (module === undefined || entry === undefined) break;
+    const begun = entry.running === undefined;
+    if (!(await limit.within(module.steps.run(entry)))) module.steps.discard(limit.ending(module.name, module.doing));
+    if (begun && entry.done) ran++;
+    for (const { state, name, ending } of loaded) {
+      if (state === 'failed' && ending?.error !== undefined) failures.push({ module: name, error: ending.error });
+    }
+    if (limit.isOver()) break;
+  }
+  return { type, ran, failures };
+}
+
+async function callBuiltin(type: string, limit: RequestLimit, failures: InitFailure[]): Promise<number> {
+  let ran = 0;
+  for (const entry of threadModules().builtin.filter((each) => each.type === type && !each.done)) {
+    const begun = entry.running === undefined;
+    const doing = `running an initialiser of type ${show(type)}`;
+    let thrown: { readonly value: unknown } | undefined;
+    const ending = runBuiltin(entry, limit.signal).catch((value: unknown) => {
+      thrown = { value };
+    });
+    if (!(await limit.within(ending))) {
+      failures.push({ module: undefined, error: limit.ending(PROGRAM, doing).error as CoexistError });
+      break;
+    }
+    if (thrown !== undefined) {
+      failures.push({ module: undefined, error: failure(PROGRAM, doing, thrown.value).error as CoexistError });
+    } else if (begun) ran++;
+  }
+  return ran;
+}
+
+function runBuiltin(entry: InitEntry, signal: AbortSignal): Promise<void> {
+  entry.running ??= (async () => {
+    try {
+      await entry.fn({ module: undefined, type: entry.type, signal });
+    } finally {
+      // Also where it threw: it is not begun again.
+      entry.done = true;
+    }
+  })();
+  return entry.running;
+}

@@ -1,0 +1,223 @@
+// One module on its way into this thread: found and verified, entered in the process, evaluated, its initialisers run, committed; or
+// out again by the one exit, from wherever it is. Each step is done once, however many requests wait for it, and does nothing once the
+// module has been given up; what was under way then finds that out when it comes back.
+
+import { show } from '../abi/errors.js';
+import { coreFor } from '../area/current.js';
+import { suspend } from '../sync/wait.js';
+import { boundTo } from './bound.js';
+import { endingOf, failure, thrownBy } from './endings.js';
+import { evaluate } from './evaluate.js';
+import { findAndVerify } from './find.js';
+import { hold, release } from './holding.js';
+import { patch, unpatch } from './implementing.js';
+import { noteInterface } from './interface-word.js';
+import type { ManifestModule } from './manifest.js';
+import type { Settings } from './options.js';
+import { misfit, otherVersion, taken } from './provided.js';
+import { enter, type ModuleRecord, markLoaded, onceOf, recordOf } from './record.js';
+import { refusedBuild, refusedProcess } from './refusals.js';
+import { moduleOf, needed } from './registry.js';
+import { type Ending, type InitEntry, type ThreadModule, threadModules } from './thread-state.js';
+
+/** A module that begins to be loaded, and is in the thread's map from now on. */
+export function beginLoading(
+  settings: Settings,
+  entry: ManifestModule,
+  modules: Map<string, ThreadModule>,
+  key: string,
+): ThreadModule {
+  const { area, fingerprint } = settings;
+  const { name } = entry;
+  const state = threadModules();
+  const controller = new AbortController();
+  let text = '';
+  let record: ModuleRecord | undefined;
+  let held = false;
+  /** Process-wide initialisers that have not come back. */
+  let inside = 0;
+
+  const verify = once('being verified', async () => {
+    const found = findAndVerify(entry, settings);
+    if (!found.ok) return discard(endingOf(found));
+    module.path = found.path;
+    text = found.text;
+    if (entry.fingerprint === fingerprint) return;
+    const listed = { fingerprint: entry.fingerprint, path: found.path };
+    discard(endingOf(refusedBuild(name, listed, { fingerprint, path: settings.origin })));
+  });
+
+  const enterProcess = once('being entered in the process', async () => {
+    const other = otherVersion(settings, entry) ?? taken(entry);
+    if (other !== undefined) return discard(other);
+    if (await enterAs(undefined)) return;
+    if (settings.otherBuilds === 'allow' && (await enterAs(fingerprint))) return;
+  });
+
+  async function enterAs(build: string | undefined): Promise<boolean> {
+    const core = coreFor(area);
+    const place = recordOf(name, area, { build });
+    const entered = await suspend(enter(place, fingerprint, module.path, true), core.views.i32, controller.signal);
+    if (!entered.entered) {
+      const last = build !== undefined || settings.otherBuilds === 'refuse';
+      if (last) discard(endingOf(refusedProcess(name, entered.other, { fingerprint, path: module.path })));
+      return false;
+    }
+    record = place;
+    held = true;
+    hold(place);
+    module.record = place.index;
+    module.generation = entered.generation;
+    // It was given up while it waited.
+    if (module.state === 'failed') leave();
+    return true;
+  }
+
+  let evaluation: Promise<void> | undefined;
+  const evaluateOnce = (timeout: number): Promise<void> => {
+    evaluation ??= step('being evaluated', async () => {
+      const dependency = (each: string): ThreadModule | undefined => moduleOf(modules, each, fingerprint);
+      module.open = true;
+      const { path, number } = module;
+      const bound = boundTo(module);
+      const { exports, url } = await evaluate(text, entry, { path, number, dependency, bound, timeout });
+      module.open = false;
+      text = '';
+      if (module.state !== 'loading') return;
+      module.exports = exports;
+      module.url = url;
+      const ending = misfit(module, entry);
+      if (ending !== undefined) discard(ending);
+    });
+    return evaluation;
+  };
+
+  async function run(each: InitEntry): Promise<void> {
+    each.running ??= begin(each);
+    await each.running.catch(() => undefined);
+  }
+
+  async function begin(each: InitEntry): Promise<void> {
+    const number = module.entries.indexOf(each) + 1;
+    const doing = `running its initialiser ${number}, of type ${show(each.type)}`;
+    module.doing = doing;
+    try {
+      const call = (): unknown => each.fn({ module: name, type: each.type, signal: controller.signal });
+      if (each.scope === 'thread') await call();
+      else await beginOnce(each.once, call);
+      each.done = true;
+    } catch (error) {
+      discard(failure(name, doing, error));
+      throw error;
+    }
+  }
+
+  async function beginOnce(k: number, call: () => unknown): Promise<void> {
+    inside++;
+    try {
+      await onceOf(record as ModuleRecord, k).callForceAsync(call, { signal: controller.signal });
+    } finally {
+      inside--;
+      if (module.state === 'failed') leave();
+    }
+  }
+
+  const object = (): Ending | undefined => taken(entry) ?? misfit(module, entry);
+
+  function publish(): Ending | undefined {
+    try {
+      for (const [each, { version }] of module.implementations) {
+        noteInterface(area, each, version, (record as ModuleRecord).index);
+      }
+      return undefined;
+    } catch (error) {
+      return failure(name, 'being made known in the process', error);
+    }
+  }
+
+  function commit(): void {
+    if (module.state !== 'loading') return;
+    module.state = 'loaded';
+    module.doing = '';
+    markLoaded(record as ModuleRecord);
+    // Behind those that were loaded before it.
+    modules.delete(key);
+    modules.set(key, module);
+    for (const [each, { version, functions }] of module.implementations) patch(each, version, functions, key);
+  }
+
+  function discard(ending: Ending): void {
+    if (module.state === 'failed') return;
+    const wasLoaded = module.state === 'loaded';
+    module.state = 'failed';
+    module.ending = ending;
+    module.open = false;
+    text = '';
+    if (modules.get(key) === module) modules.delete(key);
+    if (wasLoaded) for (const each of module.implementations.keys()) unpatch(each, key);
+    module.implementations.clear();
+    module.entries.length = 0;
+    const { evaluating } = state;
+    for (const each of evaluating.filter(({ number }) => number === module.number)) {
+      evaluating.splice(evaluating.indexOf(each), 1);
+    }
+    controller.abort(ending.error);
+    leave();
+    for (const each of [...modules.values()]) {
+      if (each.fingerprint === fingerprint && each.depends.includes(name)) each.steps.discard(ending);
+    }
+    for (const each of [...module.depends].reverse()) {
+      const dependency = moduleOf(modules, each, fingerprint);
+      if (dependency !== undefined && !needed(modules, dependency)) dependency.steps.discard(ending);
+    }
+  }
+
+  // Not while another thread could take what an initialiser does here for something that nobody does any more.
+  function leave(): void {
+    if (!held || inside > 0) return;
+    held = false;
+    release(record as ModuleRecord);
+  }
+
+  function once(doing: string, body: () => Promise<void>): () => Promise<void> {
+    let promise: Promise<void> | undefined;
+    return () => {
+      promise ??= step(doing, body);
+      return promise;
+    };
+  }
+
+  async function step(doing: string, body: () => Promise<void>): Promise<void> {
+    if (module.state !== 'loading') return;
+    module.doing = doing;
+    try {
+      await body();
+    } catch (error) {
+      discard(thrownBy(name, doing, error));
+    }
+  }
+
+  const module: ThreadModule = {
+    name,
+    key,
+    fingerprint,
+    number: state.next++,
+    depends: entry.depends,
+    path: '',
+    state: 'loading',
+    generation: 0,
+    exports: undefined,
+    url: undefined,
+    entries: [],
+    implementations: new Map(),
+    open: false,
+    record: undefined,
+    interest: 0,
+    requested: false,
+    doing: 'being verified',
+    ending: undefined,
+    steps: { verify, enter: enterProcess, evaluate: evaluateOnce, run, object, publish, commit, discard },
+  };
+  modules.set(key, module);
+  return module;
+}
