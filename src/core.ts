@@ -30,6 +30,7 @@ export { type Evaluated, type EvaluateOptions, evaluate } from './module/evaluat
 export { type FindOptions, type Found, findAndVerify } from './module/find.js';
 export { type FingerprintInputs, type FingerprintOptions, fingerprint } from './module/fingerprint.js';
 export { checkImplementation, implement, implementationOf, patch, unpatch } from './module/implementing.js';
+export { type InitFailure, type Initialiser, type InitOptions, type InitReport, moduleInit } from './module/init.js';
 export { inspectModules, type ModuleThread, type ProcessModule } from './module/inspect.js';
 export { defineInterface, defineInterfaceWith } from './module/interface.js';
 export type {
@@ -42,7 +43,9 @@ export type {
   StubsOf,
 } from './module/interface-types.js';
 export { interfaceVersionAt, noteInterface } from './module/interface-word.js';
-export { type LoadSource, onLoadStub } from './module/load-source.js';
+export type { ModuleListing } from './module/listing.js';
+export { type LoadSource, type LoadSource, onLoadStub, onLoadStub } from './module/load-source.js';
+export { createLoader, Loader, type LoadFor } from './module/loader.js';
 export {
   MANIFEST_FILE,
   type Manifest,
@@ -51,9 +54,19 @@ export {
   type ModuleDeclaration,
   type SourceReference,
 } from './module/manifest.js';
+export type { LoaderOptions, LoadOptions } from './module/options.js';
+export type { Absent, Failed, Loaded, Outcome, RefusalReason, Refused } from './module/outcome.js';
 export * as moduleRecords from './module/record.js';
-export { type Stub, stub } from './module/stub.js';
-export { type ThreadModules, threadModules, threadModules } from './module/thread-state.js';
+export * as moduleRecords from './module/record.js';
+export { type Stub, type Stub, stub, stub } from './module/stub.js';
+export {
+  type InitContext,
+  type ThreadModules,
+  type ThreadModules,
+  threadModules,
+  threadModules,
+  threadModules,
+} from './module/thread-state.js';
 export { Counter, type CounterOptions } from './percpu/counter.js';
 export { PerCpuBuffer, type PerCpuBufferOptions } from './percpu/cpu-buffer.js';
 export { PerCpuCounter } from './percpu/cpu-counter.js';
