@@ -1,21 +1,28 @@
-// What the cache uses of the package sql.js, which has no types of its own.
+// What the examples use of the package sql.js, which has no types of its own.
 
 declare module 'sql.js' {
-  type SqlValue = string | number | Uint8Array | null;
+  export type SqlValue = string | number | Uint8Array | null;
 
-  interface Statement {
+  export interface Statement {
     run(values?: readonly SqlValue[]): void;
     /** The first row; empty where there is none. */
     get(values?: readonly SqlValue[]): SqlValue[];
     reset(): void;
+    free(): void;
   }
 
-  interface Database {
+  export interface Database {
     run(sql: string): Database;
     prepare(sql: string): Statement;
     exec(sql: string, values?: readonly SqlValue[]): { columns: string[]; values: SqlValue[][] }[];
+    /** The database as the bytes of a file. */
+    export(): Uint8Array;
     close(): void;
   }
 
-  export default function initSqlJs(): Promise<{ Database: new () => Database }>;
+  export interface SqlJsStatic {
+    readonly Database: new (bytes?: Uint8Array) => Database;
+  }
+
+  export default function initSqlJs(options?: { readonly wasmBinary?: Uint8Array }): Promise<SqlJsStatic>;
 }
