@@ -10,6 +10,7 @@ import { explorer } from './explore.js';
 import { histogram } from './histogram.js';
 import { importing } from './import.js';
 import type { Topic } from './kit.js';
+import { module } from './module.js';
 import { mutex } from './mutex.js';
 import { once } from './once.js';
 import { percpu } from './percpu.js';
@@ -38,5 +39,6 @@ export const topics: Readonly<Record<string, Topic>> = {
   ring,
   call,
   singleton,
+  module,
   explore: explorer,
 };

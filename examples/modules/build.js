@@ -62,14 +62,15 @@ function versionOf(name) {
  * Builds the parts into a folder, with their manifest.
  * @param {string} folder Made anew.
  * @param {BuildOptions} [options]
+ * @param {readonly import('./parts/parts.js').Part[]} [parts]
  * @returns {Promise<string>} The fingerprint of the build.
  */
-export async function buildParts(folder, options = STANDARD) {
+export async function buildParts(folder, options = STANDARD, parts = PARTS) {
   const built = fingerprintOf(options);
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   await Promise.all(
-    PARTS.map((part) =>
+    parts.map((part) =>
       esbuild.build({
         ...common,
         entryPoints: [`parts/${part.name}.js`],
