@@ -37,6 +37,7 @@ const TOPICS = {
   pool: 'threads allocate, fill, look at and free items while others die with theirs',
   singleton: 'threads make, hold, lend and let go of singletons while others die with theirs, or making them',
   call: 'threads call each other, blocking and not, while callers and servers die',
+  module: 'threads load modules of two builds, call their interfaces, and die in the middle of loads',
 } as const;
 const BOUNDS = {
   threads: { least: 1, most: 1000, whole: true, standard: 50 },

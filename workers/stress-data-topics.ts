@@ -3,6 +3,7 @@
 import { callTopic } from './stress-call.js';
 import { counterTopic } from './stress-counter.js';
 import type { Topic } from './stress-data-topic.js';
+import { moduleTopic } from './stress-module.js';
 import { percpuTopic } from './stress-percpu.js';
 import { poolTopic } from './stress-pool.js';
 import { singletonTopic } from './stress-singleton.js';
@@ -13,4 +14,5 @@ export const TOPICS: Readonly<Record<string, Topic>> = {
   pool: poolTopic,
   singleton: singletonTopic,
   call: callTopic,
+  module: moduleTopic,
 };

@@ -1,4 +1,4 @@
-// Stress topics counter, percpu, pool, singleton and call: threads work on what they share while they die in every way there is and are
+// Stress topics counter, percpu, pool, singleton, call and module: threads work on what they share while they die in every way there is and are
 // replaced. About once a second all of them keep still between two operations, and everything is counted.
 
 import process from 'node:process';

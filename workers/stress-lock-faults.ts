@@ -51,6 +51,15 @@ const PATCHES: Readonly<Record<string, Patch>> = {
       'if (alive !== "dead") continue; Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2); ' +
       'if (this.#locked(() => this.#freeOf(item, threadOf(this.#rows, this.#indexOf(item), "allocated_by")))) freed++;',
   },
+  // Of modules.
+  'builds-beside': {
+    find: /if \(identities\d*\.length > 0\) \{/g,
+    put: 'if (false) {',
+  },
+  'rows-not-left': {
+    find: /(function leaveModule\([^)]*\) \{)/g,
+    put: '$1 return;',
+  },
   // Of singletons.
   'ended-while-held': {
     find: /(function endUnheld\d*\([^)]*\) \{[^}]*?)if \(anyCounts\d*\([^)]*\)\) \{\s*become\d*\([^)]*\);\s*return 0n;\s*\}/g,
