@@ -6,7 +6,7 @@
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { banner } from 'coexist/modinfo';
 import { fingerprint } from 'coexist/module';
@@ -110,7 +110,6 @@ export function collect(folder) {
  */
 export async function buildPrograms(folder, options = STANDARD) {
   const [loading, importing] = [join(folder, 'loading.mjs'), join(folder, 'importing.mjs')];
-  const parts = Object.fromEntries(PARTS.map(({ name }) => [name, join(here, 'parts', `${name}.js`)]));
   /** @type {import('esbuild').BuildOptions} */
   const program = {
     ...common,
@@ -118,9 +117,27 @@ export async function buildPrograms(folder, options = STANDARD) {
     external: ['coexist', 'coexist/*'],
     define: { ...definesOf(options), FINGERPRINT: JSON.stringify(fingerprintOf(options)) },
     // Some of the libraries are CommonJS.
-    banner: { js: `import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);` },
+    banner: {
+      js: `import { createRequire as requiring } from 'node:module'; const require = requiring(import.meta.url);`,
+    },
   };
   await esbuild.build({ ...program, entryPoints: ['loading.js'], outfile: loading });
-  await esbuild.build({ ...program, entryPoints: ['importing.js'], outfile: importing, alias: parts });
+  await esbuild.build({ ...program, entryPoints: ['importing.js'], outfile: importing, plugins: [bundled()] });
   return { loading, importing };
+}
+
+/** Parts by their names, for a program that has them in it; and nothing of them is left out, since importing them is what they are for. */
+function bundled() {
+  const names = PARTS.map(({ name }) => name).join('|');
+  /** @type {import('esbuild').Plugin} */
+  const plugin = {
+    name: 'bundled-parts',
+    setup(build) {
+      build.onResolve({ filter: new RegExp(`^(\\./parts/)?(${names})(\\.js)?$`) }, ({ path }) => ({
+        path: join(here, 'parts', `${basename(path, '.js')}.js`),
+        sideEffects: true,
+      }));
+    },
+  };
+  return plugin;
 }
