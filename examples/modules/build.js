@@ -118,7 +118,7 @@ export async function buildPrograms(folder, options = STANDARD) {
     define: { ...definesOf(options), FINGERPRINT: JSON.stringify(fingerprintOf(options)) },
     // Some of the libraries are CommonJS.
     banner: {
-      js: `import { createRequire as requiring } from 'node:module'; const require = requiring(import.meta.url);`,
+      js: `import { createRequire as requiring } from 'node:module'; const require = requiring(import.meta.url), __dirname = import.meta.dirname;`,
     },
   };
   await esbuild.build({ ...program, entryPoints: ['loading.js'], outfile: loading });
