@@ -78,7 +78,7 @@ export async function buildParts(folder, options = STANDARD, parts = PARTS) {
         format: part.type === 'module' ? 'esm' : 'cjs',
         external: ['coexist', 'coexist/*', ...(part.depends ?? [])],
         banner: { js: banner({ ...part, fingerprint: built }) },
-        define: definesOf(options),
+        define: { ...definesOf(options), INIT_SCOPE: JSON.stringify('process') },
       }),
     ),
   );
@@ -115,7 +115,11 @@ export async function buildPrograms(folder, options = STANDARD) {
     ...common,
     format: 'esm',
     external: ['coexist', 'coexist/*'],
-    define: { ...definesOf(options), FINGERPRINT: JSON.stringify(fingerprintOf(options)) },
+    define: {
+      ...definesOf(options),
+      INIT_SCOPE: JSON.stringify('thread'),
+      FINGERPRINT: JSON.stringify(fingerprintOf(options)),
+    },
     // Some of the libraries are CommonJS.
     banner: {
       js: `import { createRequire as requiring } from 'node:module'; const require = requiring(import.meta.url), __dirname = import.meta.dirname;`,

@@ -2,8 +2,12 @@
 // interfaces.js; what is behind them comes when it is asked for, if this thread's role may have it.
 // @ts-check
 
+import { fileURLToPath } from 'node:url';
 import { createLoader } from 'coexist/module';
 import { program } from './interfaces.js';
+
+/** Whose build it is that parts have to be of, in messages. */
+export const ORIGIN = fileURLToPath(import.meta.url);
 
 /** The phases in which a host starts, in their order; `ui` only where there is a user. */
 const PHASES = /** @type {const} */ ({ system: ['block', 'ui'], img: ['block'] });
@@ -24,7 +28,7 @@ const PHASES = /** @type {const} */ ({ system: ['block', 'ui'], img: ['block'] }
 export async function openHost({ fingerprint, dirs, folder, role = 'system', options = [] }) {
   program.withdraw();
   program.implement({ folder: () => folder });
-  const loader = createLoader({ fingerprint, dirs, host: role });
+  const loader = createLoader({ fingerprint, dirs, host: role, origin: ORIGIN });
   for (const option of options) await loader.loadFor({ option });
   for (const phase of PHASES[role]) {
     const { failures } = await loader.callInit(phase);

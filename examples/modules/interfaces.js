@@ -21,33 +21,40 @@ import { defineInterface, stub } from 'coexist/module';
  * @typedef {{ note: (text: string) => void, render: (title: string, rows: Row[]) => Promise<string> }} Report
  */
 
+/**
+ * @template T
+ * @typedef {import('coexist/module').InterfaceTable<T>} Table
+ */
+
+/**
+ * A table of this version. JavaScript cannot say of stubs what the functions take that they stand in for, so that its users do.
+ * @param {string} name
+ * @param {Record<string, import('coexist/module').Stub<unknown>>} functions
+ * @returns {unknown}
+ */
+const table = (name, functions) => defineInterface(name, { version: 1, functions });
+
 /** Implemented by the program itself, in every thread: where the parts keep their files. */
-export const program = /** @type {import('coexist/module').InterfaceTable<Program>} */ (
-  defineInterface('example/program', { version: 1, functions: { folder: stub.throws('no host was opened here') } })
+export const program = /** @type {Table<Program>} */ (
+  table('example/program', { folder: stub.throws('no host was opened here') })
 );
 
 /** block-core: which kinds of files can be read. Without it: none. */
-export const blocks = /** @type {import('coexist/module').InterfaceTable<Blocks>} */ (
-  defineInterface('example/blocks', { version: 1, functions: { drivers: stub.value([]), list: stub.throws() } })
+export const blocks = /** @type {Table<Blocks>} */ (
+  table('example/blocks', { drivers: stub.value([]), list: stub.throws() })
 );
 
 /** block-zip: whoever packs needs it, and has it loaded by that. */
-export const archive = /** @type {import('coexist/module').InterfaceTable<Archive>} */ (
-  defineInterface('example/archive', {
-    version: 1,
-    functions: { formats: stub.value([]), pack: stub.load(), unpack: stub.load() },
-  })
+export const archive = /** @type {Table<Archive>} */ (
+  table('example/archive', { formats: stub.value([]), pack: stub.load(), unpack: stub.load() })
 );
 
 /** block-sqlite. */
-export const catalogue = /** @type {import('coexist/module').InterfaceTable<Catalogue>} */ (
-  defineInterface('example/catalogue', {
-    version: 1,
-    functions: { isOpen: stub.value(false), put: stub.load(), query: stub.load() },
-  })
+export const catalogue = /** @type {Table<Catalogue>} */ (
+  table('example/catalogue', { isOpen: stub.value(false), put: stub.load(), query: stub.load() })
 );
 
 /** ui-report: notes are dropped where nobody will ever show them. */
-export const report = /** @type {import('coexist/module').InterfaceTable<Report>} */ (
-  defineInterface('example/report', { version: 1, functions: { note: stub.noop(), render: stub.load() } })
+export const report = /** @type {Table<Report>} */ (
+  table('example/report', { note: stub.noop(), render: stub.load() })
 );

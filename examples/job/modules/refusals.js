@@ -2,6 +2,7 @@
 // @ts-check
 
 import { createLoader, inspectModules } from 'coexist/module';
+import { ORIGIN } from '../../modules/host.js';
 import { archive, blocks, report } from '../../modules/interfaces.js';
 
 /**
@@ -16,7 +17,7 @@ import { archive, blocks, report } from '../../modules/interfaces.js';
 /**
  * @param {{ places: import('./damage.js').Places, host: { fingerprint: string, dirs: string[] }, foreign: string }} options
  */
-export async function askRefusals({ places, host, foreign }) {
+export async function askRefusals({ places, host: { fingerprint, dirs }, foreign }) {
   /** @type {Refusal[]} */
   const refusals = [];
   const before = remains();
@@ -28,7 +29,7 @@ export async function askRefusals({ places, host, foreign }) {
    * @param {Partial<import('coexist/module').LoaderOptions>} [options]
    */
   const ask = async (what, name, expected, names, options = {}) => {
-    const loader = createLoader({ host: 'system', ...host, ...options });
+    const loader = createLoader({ host: 'system', fingerprint, dirs, origin: ORIGIN, ...options });
     try {
       const outcome = await loader.load(name);
       const found = outcome.outcome === 'refused' ? `refused: ${outcome.reason}` : outcome.outcome;
@@ -39,10 +40,12 @@ export async function askRefusals({ places, host, foreign }) {
   };
 
   const { other, halved, touched, lacking } = places;
-  await ask('a build of somebody else', 'block-zip', 'refused: build', [foreign, other, host.fingerprint], {
+  await ask('a build of somebody else', 'block-zip', 'refused: build', [foreign, other, fingerprint, ORIGIN], {
     dirs: [other],
   });
-  await ask('half an upgrade', 'block-zip', 'refused: build', [foreign, halved, host.fingerprint], { dirs: [halved] });
+  await ask('half an upgrade', 'block-zip', 'refused: build', [foreign, halved, fingerprint, ORIGIN], {
+    dirs: [halved],
+  });
   await ask('a file that was changed', 'block-zip', 'refused: content', [touched], { dirs: [touched] });
   await ask('without what it depends on', 'block-zip', 'absent', ['block-core'], { dirs: [lacking] });
   await ask('not installed', 'block-tape', 'absent', ['block-tape']);

@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 
 /** @typedef {import('../../modules/run.js').Ready} Ready */
 
-const ROUNDS = 5;
+const ROUNDS = 3;
 const START_MS = 60_000;
 const start = promisify(execFile);
 

@@ -3,7 +3,7 @@
 
 import { parentPort, workerData } from 'node:worker_threads';
 import { createLoader } from 'coexist/module';
-import { openHost } from '../../modules/host.js';
+import { ORIGIN, openHost } from '../../modules/host.js';
 import { archive, report } from '../../modules/interfaces.js';
 import { upgrade } from './damage.js';
 import { digest } from './digest.js';
@@ -58,7 +58,7 @@ const PURPOSES = {
 
   /** Another build of the program, in the same process. */
   async rival() {
-    const loader = createLoader({ ...host, host: 'system' });
+    const loader = createLoader({ fingerprint: host.fingerprint, dirs: host.dirs, host: 'system', origin: ORIGIN });
     const outcome = await loader.load('block-zip');
     loader[Symbol.dispose]();
     return { found: outcome.outcome === 'refused' ? outcome.reason : outcome.outcome, message: outcome.message };

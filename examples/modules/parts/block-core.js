@@ -36,5 +36,5 @@ moduleInit(
     mkdirSync(program.folder(), { recursive: true });
     appendFileSync(join(program.folder(), 'journal.txt'), 'block-core\n');
   },
-  { scope: 'process' },
+  { scope: INIT_SCOPE },
 );

@@ -59,7 +59,7 @@ moduleInit(
     renameSync(`${path}.new`, path);
     appendFileSync(join(program.folder(), 'journal.txt'), 'block-sqlite\n');
   },
-  { scope: 'process' },
+  { scope: INIT_SCOPE },
 );
 
 /** The tables of a database, as files of JSON. @param {Uint8Array} bytes */
