@@ -44,7 +44,7 @@ export type {
 } from './module/interface-types.js';
 export { interfaceVersionAt, noteInterface } from './module/interface-word.js';
 export type { ModuleListing } from './module/listing.js';
-export { type LoadSource, type LoadSource, onLoadStub, onLoadStub } from './module/load-source.js';
+export { type LoadSource, onLoadStub } from './module/load-source.js';
 export { createLoader, Loader, type LoadFor } from './module/loader.js';
 export {
   MANIFEST_FILE,
@@ -57,16 +57,8 @@ export {
 export type { LoaderOptions, LoadOptions } from './module/options.js';
 export type { Absent, Failed, Loaded, Outcome, RefusalReason, Refused } from './module/outcome.js';
 export * as moduleRecords from './module/record.js';
-export * as moduleRecords from './module/record.js';
-export { type Stub, type Stub, stub, stub } from './module/stub.js';
-export {
-  type InitContext,
-  type ThreadModules,
-  type ThreadModules,
-  threadModules,
-  threadModules,
-  threadModules,
-} from './module/thread-state.js';
+export { type Stub, stub } from './module/stub.js';
+export { type InitContext, type ThreadModules, threadModules } from './module/thread-state.js';
 export { Counter, type CounterOptions } from './percpu/counter.js';
 export { PerCpuBuffer, type PerCpuBufferOptions } from './percpu/cpu-buffer.js';
 export { PerCpuCounter } from './percpu/cpu-counter.js';
