@@ -329,7 +329,7 @@ function bridgeExpression() {
           globalName: 'bridge',
           minifySyntax: true,
           minifyWhitespace: true,
-          plugins: [withoutCpuNumbers()],
+          plugins: [onlyFinding()],
         });
         const text = `((reply)=>{${outputFiles[0].text.trim()}bridge.answer(reply)})`;
         return { contents: text, loader: 'text' };
@@ -338,13 +338,17 @@ function bridgeExpression() {
   };
 }
 
-/** What finds or creates an area asks for no CPU number. */
-function withoutCpuNumbers() {
+/** What finds or creates an area asks for no CPU number and loads no modules. */
+function onlyFinding() {
+  const left = {
+    cpu: 'export const openCpu = undefined; export const possibleCpus = undefined;',
+    modules: 'export const modules = undefined;',
+  };
   return {
-    name: 'without-cpu-numbers',
+    name: 'only-finding',
     setup(build) {
-      build.onLoad({ filter: /\/host\/node\/cpu\.ts$/ }, () => ({
-        contents: 'export const openCpu = undefined; export const possibleCpus = undefined;',
+      build.onLoad({ filter: /\/host\/node\/(?:cpu|modules)\.ts$/ }, ({ path }) => ({
+        contents: left[path.endsWith('/cpu.ts') ? 'cpu' : 'modules'],
       }));
     },
   };
