@@ -1,21 +1,11 @@
-// collect(): what it refuses, with every problem at once and every file named; what it skips; how the manifest gets into its place.
+// collect(): the files of a directory that it refuses, each with its reason, and those that it leaves alone.
 
 import { execFileSync } from 'node:child_process';
-import {
-  closeSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  statSync,
-  symlinkSync,
-  truncateSync,
-} from 'node:fs';
+import { mkdirSync, symlinkSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { banner, collect, type ModuleDeclaration, saveManifest, survey, writeManifest } from 'coexist/modinfo';
+import { collect, survey } from 'coexist/modinfo';
 import { describe, expect, test } from 'vitest';
-import { readDeclaration } from '../../src/module/declaration.js';
 import { MODULE_BYTES_MAX } from '../../src/module/manifest.js';
 import { failure } from '../support/failures.js';
 import {
@@ -23,135 +13,10 @@ import {
   aDirectory,
   type Declared,
   declarationText,
-  type ModuleSource,
+  problemsOf,
   writeModule,
   writeText,
 } from '../support/modules.js';
-
-/** What is wrong with modules in a new directory. */
-function problemsOf(modules: readonly ModuleSource[]): readonly string[] {
-  const dir = aDirectory();
-  for (const [declaration, body, file] of modules)
-    writeModule(dir, declaration, body, file === undefined ? {} : { file });
-  const { manifest, problems } = survey(dir);
-  expect(manifest === undefined, 'a manifest or problems').toBe(problems.length > 0);
-  return problems;
-}
-
-describe('modules that do not fit', () => {
-  const a: Declared = { name: 'a' };
-  const b: Declared = { name: 'b' };
-  const c: Declared = { name: 'c' };
-
-  test.each<[string, readonly Declared[], readonly string[]]>([
-    [
-      'a missing dependency, and who needs it',
-      [{ ...a, depends: ['b', 'x'] }, b],
-      ['a.mjs: a depends on "x", and no module here has that name'],
-    ],
-    [
-      'a dependency that has not the host of its dependent',
-      [
-        { ...a, depends: ['b'], targets: ['main', 'img'] },
-        { ...b, targets: ['img', 'ui'] },
-      ],
-      ['a.mjs: a is for host "main" and depends on "b", which is only for "img", "ui" (b.mjs)'],
-    ],
-    [
-      'a dependency with targets of a dependent for all hosts',
-      [
-        { ...a, depends: ['b'] },
-        { ...b, targets: ['img'] },
-      ],
-      ['a.mjs: a is for every host and depends on "b", which is only for "img" (b.mjs)'],
-    ],
-    ['a circle of one', [{ ...a, depends: ['a'] }], ['modules depend on each other in a circle: a -> a (a.mjs)']],
-    [
-      'a circle of two',
-      [
-        { ...a, depends: ['b'] },
-        { ...b, depends: ['a'] },
-      ],
-      ['modules depend on each other in a circle: a -> b -> a (a.mjs, b.mjs)'],
-    ],
-    [
-      'a circle that one leads into',
-      [
-        { ...a, depends: ['b'] },
-        { ...b, depends: ['c'] },
-        { ...c, depends: ['b'] },
-      ],
-      ['modules depend on each other in a circle: b -> c -> b (b.mjs, c.mjs)'],
-    ],
-    [
-      'two circles through one',
-      [
-        { ...a, depends: ['b', 'c'] },
-        { ...b, depends: ['a'] },
-        { ...c, depends: ['a'] },
-      ],
-      [
-        'modules depend on each other in a circle: a -> b -> a (a.mjs, b.mjs)',
-        'modules depend on each other in a circle: a -> c -> a (a.mjs, c.mjs)',
-      ],
-    ],
-    [
-      'one object of two',
-      [
-        { ...a, objects: ['x'] },
-        { ...b, objects: ['y', 'x'] },
-      ],
-      ['a.mjs and b.mjs both provide the object "x", and every host may load both'],
-    ],
-    [
-      'one object of two, where one host can load both',
-      [
-        { ...a, objects: ['x'], targets: ['img', 'ui'] },
-        { ...b, objects: ['x'], targets: ['ui'] },
-      ],
-      ['a.mjs and b.mjs both provide the object "x", and host "ui" may load both'],
-    ],
-    [
-      'one option of three',
-      [
-        { ...a, options: ['o'], targets: ['img'] },
-        { ...b, options: ['o'] },
-        { ...c, options: ['o'], targets: ['ui'] },
-      ],
-      [
-        'a.mjs and b.mjs both are for the option "o", and host "img" may load both',
-        'b.mjs and c.mjs both are for the option "o", and host "ui" may load both',
-      ],
-    ],
-  ])('%s', (_, modules, problems) => {
-    expect(problemsOf(modules.map((module) => [module]))).toEqual(problems);
-  });
-
-  test('one name of two files, whatever their hosts', () => {
-    const modules: ModuleSource[] = [
-      [{ name: 'a', targets: ['img'] }, '', 'one.mjs'],
-      [{ name: 'a', targets: ['ui'] }, '', 'two.mjs'],
-    ];
-    expect(problemsOf(modules)).toEqual(['one.mjs and two.mjs are both named "a"']);
-  });
-
-  test('a name of a module may be an object or an option of another, and hosts apart may share objects', () => {
-    const here: Declared = { name: 'a', objects: ['b', 'x'], options: ['x'], targets: ['img'] };
-    expect(problemsOf([[here], [{ ...here, name: 'b', targets: ['ui'] }]])).toEqual([]);
-  });
-
-  test('a dependency for all hosts, or for more hosts than its dependent, is one', () => {
-    const depends = ['b', 'c'];
-    const modules: Declared[] = [{ ...a, depends, targets: ['img'] }, b, { ...c, targets: ['ui', 'img'] }];
-    expect(problemsOf(modules.map((module) => [module]))).toEqual([]);
-  });
-
-  test('a chain of a thousand is no circle', () => {
-    const names = Array.from({ length: 1000 }, (_, k) => `m${k}`);
-    const modules = names.map((name, k): ModuleSource => [{ name, depends: names.slice(k + 1, k + 3) }]);
-    expect(problemsOf(modules)).toEqual([]);
-  });
-});
 
 describe('files that are no modules to load', () => {
   const MODULE = 'declare it there, or bundle it into the module';
@@ -341,69 +206,5 @@ describe('a directory', () => {
     const file = writeModule(aDirectory(), { name: 'a' });
     expect(failure('COEXIST_EINVAL', () => collect(`${file}/none`)).message).toContain(file);
     expect(failure('COEXIST_EINVAL', () => collect(file)).message).toMatch(/ENOTDIR/);
-  });
-});
-
-describe('writing', () => {
-  test('the manifest is replaced in one step, and nothing is left beside it', () => {
-    const dir = aDirectory();
-    writeModule(dir, { name: 'a' });
-    const first = writeManifest(dir);
-    const path = join(dir, 'modinfo.json');
-    const reader = openSync(path, 'r');
-    writeModule(dir, { name: 'b' });
-    const second = writeManifest(dir);
-    // Whoever had it open reads the old one, whole.
-    expect(JSON.parse(readFileSync(reader, 'utf8'))).toEqual(first);
-    expect(statSync(path).ino).not.toBe(statSync(`/proc/self/fd/${reader}`).ino);
-    closeSync(reader);
-    expect(JSON.parse(readFileSync(path, 'utf8'))).toEqual(second);
-    expect(readdirSync(dir).sort()).toEqual(['a.mjs', 'b.mjs', 'modinfo.json']);
-  });
-
-  test('into another file, by path or URL', () => {
-    const [dir, other] = [aDirectory(), aDirectory()];
-    writeModule(dir, { name: 'a' });
-    const manifest = writeManifest(dir, pathToFileURL(join(other, 'list.json')));
-    expect(JSON.parse(readFileSync(join(other, 'list.json'), 'utf8'))).toEqual(manifest);
-    expect(readdirSync(dir)).toEqual(['a.mjs']);
-  });
-
-  test('where modules are refused, the old one stays', () => {
-    const dir = aDirectory();
-    writeModule(dir, { name: 'a' });
-    writeManifest(dir);
-    const before = readFileSync(join(dir, 'modinfo.json'), 'utf8');
-    writeModule(dir, { name: 'b', depends: ['x'] });
-    failure('COEXIST_EREFUSED', () => writeManifest(dir));
-    expect(readFileSync(join(dir, 'modinfo.json'), 'utf8')).toBe(before);
-  });
-
-  test('where it cannot be written, nothing is left behind', () => {
-    const dir = aDirectory();
-    writeModule(join(dir, 'list.json'), { name: 'a' });
-    expect(() => saveManifest({ format: 1, modules: [] }, join(dir, 'list.json'))).toThrow(/EISDIR|ENOTEMPTY/);
-    expect(() => saveManifest({ format: 1, modules: [] }, join(dir, 'none/list.json'))).toThrow(/ENOENT/);
-    expect(readdirSync(dir)).toEqual(['list.json']);
-  });
-});
-
-describe('banner()', () => {
-  const declaration: ModuleDeclaration = {
-    name: 'a',
-    fingerprint: aBuild(),
-    objects: ['x */ y', '*/*/'],
-    interfaces: { i: 1 },
-  };
-
-  test('is the comment that readDeclaration() reads', () => {
-    const text = banner(declaration);
-    expect(text.indexOf('*/')).toBe(text.length - 2);
-    expect(readDeclaration(`${text}\ncode()`)).toMatchObject(declaration);
-  });
-
-  test('of what is no declaration is refused', () => {
-    const wrong = { ...declaration, objects: [''] };
-    expect(failure('COEXIST_EINVAL', () => banner(wrong)).message).toContain('declaration.objects[0] is ""');
   });
 });

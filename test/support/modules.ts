@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { collect, type Manifest, type ModuleDeclaration, writeManifest } from 'coexist/modinfo';
+import { collect, type Manifest, type ModuleDeclaration, survey, writeManifest } from 'coexist/modinfo';
 
 export const sha256 = (content: string | Uint8Array): string => createHash('sha256').update(content).digest('hex');
 
@@ -56,13 +56,24 @@ export function writeBuild(
   modules: readonly ModuleSource[],
   dir: string = aDirectory(),
 ): { readonly dir: string; readonly manifest: Manifest } {
-  for (const [declaration, body, file] of modules) {
-    writeModule(dir, declaration, body, file === undefined ? {} : { file });
-  }
+  for (const module of modules) writeSource(dir, module);
   return { dir, manifest: writeManifest(dir) };
 }
 
 /** The manifest of modules in a new directory. */
 export function manifestOf(modules: readonly ModuleSource[]): Manifest {
   return collect(writeBuild(modules).dir);
+}
+
+/** What is wrong with modules in a new directory, in words. */
+export function problemsOf(modules: readonly ModuleSource[]): readonly string[] {
+  const dir = aDirectory();
+  for (const module of modules) writeSource(dir, module);
+  const { manifest, problems } = survey(dir);
+  if ((manifest === undefined) !== problems.length > 0) throw new Error('neither a manifest nor problems, or both');
+  return problems;
+}
+
+function writeSource(dir: string, [declaration, body, file]: ModuleSource): void {
+  writeModule(dir, declaration, body, file === undefined ? {} : { file });
 }
