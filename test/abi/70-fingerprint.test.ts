@@ -4,9 +4,9 @@ import { utimesSync } from 'node:fs';
 import { pathToFileURL } from 'node:url';
 import vm from 'node:vm';
 import { FEATURE_SIZE } from 'coexist/abi';
+import { type FingerprintInputs, type FingerprintOptions, fingerprint } from 'coexist/module';
 import { describe, expect, test } from 'vitest';
 import { canonical } from '../../src/module/canonical.js';
-import { type FingerprintInputs, type FingerprintOptions, fingerprint } from '../../src/module/fingerprint.js';
 import { failure } from '../support/failures.js';
 import { aDirectory, sha256, writeText } from '../support/modules.js';
 
