@@ -150,7 +150,7 @@ function undeclared(specifier: unknown, entry: ManifestModule): CoexistError {
   return new CoexistError(
     'COEXIST_EREFUSED',
     `module ${show(entry.name)} imports ${show(specifier)}, expected one that it declares (${declared}), one of the runtime's own or of coexist`,
-    { found: specifier, expected: entry.depends, remedy: 'Bundle it into the module, or declare it in `depends`' },
+    { found: specifier, expected: entry.depends, remedy: 'Bundle it into the module, or declare it in `depends`.' },
   );
 }
 
@@ -161,7 +161,7 @@ function failure(thrown: unknown, entry: ManifestModule, options: EvaluateOption
     return new CoexistError('COEXIST_ETIMEDOUT', `${where} was still evaluating after ${timeout} ms`, {
       found: 'a text that had not ended',
       expected: `one that ends within ${timeout} ms`,
-      remedy: 'Look for an endless loop in it, or allow it more time',
+      remedy: 'Look for an endless loop in it, or allow it more time.',
       cause: thrown,
     });
   }
@@ -169,7 +169,7 @@ function failure(thrown: unknown, entry: ManifestModule, options: EvaluateOption
   return new CoexistError('COEXIST_EFAILED', `${where} failed as it was evaluated: ${message.replace(/\.$/, '')}`, {
     found: message,
     expected: 'a text that is evaluated to its end',
-    remedy: 'Correct the module; nothing of it is left in this thread',
+    remedy: 'Correct the module; nothing of it is left in this thread.',
     cause: thrown,
   });
 }

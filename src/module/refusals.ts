@@ -50,7 +50,7 @@ export const refusedName = (name: string): Refusal =>
     {
       found: name,
       expected: '1 to 56 of A-Z a-z 0-9 . _ @ + -, a letter or digit first',
-      remedy: 'Ask for a module by the name in its declaration, not by a path',
+      remedy: 'Ask for a module by the name in its declaration, not by a path.',
     },
   );
 
@@ -60,7 +60,7 @@ export const refusedNotAModule = (name: string, path: string, found: string, cau
     found,
     expected: `the declaration of module ${show(name)}`,
     remedy:
-      'Put a coexist-module comment that declares it into the file, build it as UTF-8, and collect the manifest again',
+      'Put a coexist-module comment that declares it into the file, build it as UTF-8, and collect the manifest again.',
     cause,
   });
 
@@ -68,7 +68,7 @@ export const refusedUnlisted = (name: string, path: string, manifest: string): R
   refusal('unlisted', name, `${the(name, path)} is not listed, expected it in the manifest ${manifest}`, {
     found: path,
     expected: `an entry of ${show(name)} in ${manifest}`,
-    remedy: 'Collect the manifest of the directory again (coexist modinfo collect)',
+    remedy: 'Collect the manifest of the directory again (coexist modinfo collect).',
   });
 
 export const refusedBuild = (name: string, found: BuildAt, expected: BuildAt): Refusal =>
@@ -76,7 +76,7 @@ export const refusedBuild = (name: string, found: BuildAt, expected: BuildAt): R
     'build',
     name,
     `module ${show(name)} is of build ${found.fingerprint} at ${found.path}, expected build ${expected.fingerprint} of ${expected.path}`,
-    { found, expected, remedy: 'Rebuild or reinstall the module and its host so that both are of one build' },
+    { found, expected, remedy: 'Rebuild or reinstall the module and its host so that both are of one build.' },
   );
 
 export const refusedHost = (name: string, host: string | undefined, targets: readonly string[]): Refusal =>
@@ -87,7 +87,7 @@ export const refusedHost = (name: string, host: string | undefined, targets: rea
     {
       found: host,
       expected: targets,
-      remedy: 'Load it in a host that it is for, or add this one to its targets and build it again',
+      remedy: 'Load it in a host that it is for, or add this one to its targets and build it again.',
     },
   );
 
@@ -100,7 +100,7 @@ export const refusedNotAllowed = (name: string, allowed: readonly string[] | und
     {
       found: name,
       expected: allowed ?? 'a name that allow() accepts',
-      remedy: 'Add it to `allow` of the loader if this host shall have it',
+      remedy: 'Add it to `allow` of the loader if this host shall have it.',
     },
   );
 
@@ -109,14 +109,14 @@ export const refusedOutside = (name: string, path: string, dir: string): Refusal
     found: path,
     expected: dir,
     remedy:
-      'Put the file itself into the directory, not a link out of it, or add the directory that it is in to `dirs`',
+      'Put the file itself into the directory, not a link out of it, or add the directory that it is in to `dirs`.',
   });
 
 export const refusedNotAFile = (name: string, path: string, kind: string): Refusal =>
   refusal('not-a-file', name, `${the(name, path)} is ${kind}, expected a regular file`, {
     found: kind,
     expected: 'a regular file',
-    remedy: 'Put the file of the module there',
+    remedy: 'Put the file of the module there.',
   });
 
 export const refusedUnreadable = (name: string, path: string, cause: unknown): Refusal =>
@@ -127,7 +127,7 @@ export const refusedUnreadable = (name: string, path: string, cause: unknown): R
     {
       found: reasonOf(cause),
       expected: 'a readable file',
-      remedy: 'Correct its permissions, or the link that leads there',
+      remedy: 'Correct its permissions, or the link that leads there.',
       cause,
     },
   );
@@ -136,7 +136,7 @@ export const refusedTooLarge = (name: string, path: string, bytes: number, maxBy
   refusal('too-large', name, `${the(name, path)} has ${bytes} bytes, expected ${maxBytes} at most`, {
     found: bytes,
     expected: maxBytes,
-    remedy: 'Make the module smaller, or pass a larger `maxBytes` to the loader',
+    remedy: 'Make the module smaller, or pass a larger `maxBytes` to the loader.',
   });
 
 export const refusedSize = (name: string, path: string, bytes: number, listedBytes: number): Refusal =>
@@ -166,14 +166,14 @@ export const refusedReference = (name: string, path: string, { place, found, exp
     },
   );
 
-const CHANGED = 'Collect the manifest again if the file was changed on purpose, otherwise install it again';
+const CHANGED = 'Collect the manifest again if the file was changed on purpose, otherwise install it again.';
 
 /** `cycle` from a module to itself. */
 export const refusedCycle = (name: string, cycle: readonly string[]): Refusal =>
   refusal('cycle', name, `module ${show(name)} depends on itself through ${cycle.join(' -> ')}, expected no cycle`, {
     found: cycle,
     expected: 'dependencies without a cycle',
-    remedy: 'Take one of these dependencies away',
+    remedy: 'Take one of these dependencies away.',
   });
 
 export const refusedProcess = (name: string, found: BuildAt, expected: BuildAt): Refusal =>
@@ -181,7 +181,7 @@ export const refusedProcess = (name: string, found: BuildAt, expected: BuildAt):
     'process',
     name,
     `this process has module ${show(name)} of build ${found.fingerprint} from ${found.path}, expected build ${expected.fingerprint} from ${expected.path}`,
-    { found, expected, remedy: "Load one build in all threads, or pass otherBuilds: 'allow' to the loader" },
+    { found, expected, remedy: "Load one build in all threads, or pass otherBuilds: 'allow' to the loader." },
   );
 
 /** `problem` in words, found first. */
