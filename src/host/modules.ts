@@ -36,13 +36,17 @@ export interface ModuleHost {
   read(path: string, maxBytes: number): FileRead;
   /** Hexadecimal. */
   sha256(bytes: Uint8Array): string;
+  /** Undefined where the bytes are no UTF-8. */
+  decode(bytes: Uint8Array): string | undefined;
+  /** Bytes that a text has in UTF-8. */
+  byteLength(text: string): number;
   /** The file: URL of a path, and the name of its directory. */
   fileUrl(path: string): string;
   dirname(path: string): string;
   isBuiltin(specifier: string): boolean;
   builtin(specifier: string): unknown;
-  /** The URL of an ES module of this text, another one for each label. */
-  textUrl(text: string, label: string): string;
+  /** The URL of an ES module whose UTF-8 these are, one behind the other; another URL for each label. */
+  textUrl(parts: readonly (string | Uint8Array)[], label: string): string;
   importUrl(url: string): Promise<unknown>;
   /** The file: URL of an entry of the copy of the library that asks: 'coexist' or 'coexist/...'. Undefined where it is not to be found. */
   entryUrl(specifier: string): string | undefined;

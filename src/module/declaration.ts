@@ -30,10 +30,8 @@ const OPENING = /\/\*! coexist-module(?=[ \t\r\n])/g;
  * are no UTF-8.
  */
 export function sourceText(bytes: Uint8Array): string | undefined {
-  const text = host.decodeUtf8(bytes);
-  // What is no UTF-8 has become U+FFFD, and only a file that says so itself comes out the same again.
-  if (text.includes('\ufffd') && !sameBytes(host.encodeUtf8(text), bytes)) return undefined;
-  return text.charCodeAt(0) === 0xfeff ? text.slice(1) : text;
+  const text = host.modules.decode(bytes);
+  return text?.charCodeAt(0) === 0xfeff ? text.slice(1) : text;
 }
 
 /**
@@ -148,8 +146,4 @@ function versions(value: unknown, place: string): Readonly<Record<string, number
     throw invalid(`${place}.${name}`, version, `a version, an integer from 1 to ${INTERFACE_VERSION_MAX}`, REMEDY);
   });
   return Object.fromEntries(entries);
-}
-
-function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, k) => byte === b[k]);
 }

@@ -5,9 +5,10 @@ import { CoexistError, show } from '../abi/errors.js';
 import { host } from '../host/host.js';
 import { DYNAMIC_IMPORT } from '../host/modules.js';
 import type { ManifestModule, SourceReference } from './manifest.js';
-import { applied } from './references.js';
+import { applied, appliedInParts } from './references.js';
 import { boundUrl, type Dependency, dependencyUrl } from './shims.js';
 import { type Evaluating, threadModules } from './thread-state.js';
+import type { Source } from './verify.js';
 
 export interface EvaluateOptions {
   /** The real path. */
@@ -20,8 +21,6 @@ export interface EvaluateOptions {
   readonly bound: Readonly<Record<string, unknown>>;
   /** Longest time that CommonJS may run in one go, in ms. An ES module that never returns cannot be ended. */
   readonly timeout?: number | undefined;
-  /** Aborted by a caller who waits no longer: the evaluation then counts as over. */
-  readonly signal?: AbortSignal | undefined;
 }
 
 /** In an object of its own: a module may export a function `then`. */
@@ -36,28 +35,28 @@ export interface Evaluated {
  * @throws COEXIST_EFAILED, its cause what the module has thrown, naming module and path
  * @throws COEXIST_ETIMEDOUT where CommonJS has run longer than it may
  */
-export async function evaluate(text: string, entry: ManifestModule, options: EvaluateOptions): Promise<Evaluated> {
+export async function evaluate(source: Source, entry: ManifestModule, options: EvaluateOptions): Promise<Evaluated> {
   try {
-    return entry.type === 'module' ? await esModule(text, entry, options) : await commonJs(text, entry, options);
+    return entry.type === 'module'
+      ? await esModule(source, entry, options)
+      : await commonJs(source.text, entry, options);
   } catch (thrown) {
     throw failure(thrown, entry, options);
   }
 }
 
-async function esModule(text: string, entry: ManifestModule, options: EvaluateOptions): Promise<Evaluated> {
+async function esModule(source: Source, entry: ManifestModule, options: EvaluateOptions): Promise<Evaluated> {
   const { modules } = host;
-  const replaced = applied(text, entry.references, (reference) => {
+  const parts = appliedInParts(source, entry.references, (reference) => {
     const literal = literalFor(reference, entry, options);
-    return literal === undefined ? text.slice(reference.start, reference.end) : JSON.stringify(literal);
+    return literal === undefined ? source.text.slice(reference.start, reference.end) : JSON.stringify(literal);
   });
-  const source = `${replaced}\n//# sourceURL=${modules.fileUrl(options.path)}`;
-  const url = modules.textUrl(source, `${entry.name}-${options.number}`);
+  parts.push(`\n//# sourceURL=${modules.fileUrl(options.path)}`);
+  const url = modules.textUrl(parts, `${entry.name}-${options.number}`);
   const end = begin({ number: options.number, synchronous: false });
-  options.signal?.addEventListener('abort', end, { once: true });
   try {
     return { exports: await modules.importUrl(url), url };
   } finally {
-    options.signal?.removeEventListener('abort', end);
     end();
   }
 }

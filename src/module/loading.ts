@@ -19,6 +19,7 @@ import { enter, type ModuleRecord, markLoaded, onceOf, recordOf } from './record
 import { refusedBuild, refusedProcess } from './refusals.js';
 import { moduleOf, needed } from './registry.js';
 import { type Ending, type InitEntry, type ThreadModule, threadModules } from './thread-state.js';
+import type { Source } from './verify.js';
 
 /** A module that begins to be loaded, and is in the thread's map from now on. */
 export function beginLoading(
@@ -31,7 +32,7 @@ export function beginLoading(
   const { name } = entry;
   const state = threadModules();
   const controller = new AbortController();
-  let text = '';
+  let source: Source | undefined;
   let record: ModuleRecord | undefined;
   let held = false;
   /** Process-wide initialisers that have not come back. */
@@ -41,7 +42,7 @@ export function beginLoading(
     const found = findAndVerify(entry, settings);
     if (!found.ok) return discard(endingOf(found));
     module.path = found.path;
-    text = found.text;
+    source = found;
     if (entry.fingerprint === fingerprint) return;
     const listed = { fingerprint: entry.fingerprint, path: found.path };
     discard(endingOf(refusedBuild(name, listed, { fingerprint, path: settings.origin })));
@@ -80,9 +81,9 @@ export function beginLoading(
       module.open = true;
       const { path, number } = module;
       const bound = boundTo(module);
-      const { exports, url } = await evaluate(text, entry, { path, number, dependency, bound, timeout });
+      const { exports, url } = await evaluate(source as Source, entry, { path, number, dependency, bound, timeout });
       module.open = false;
-      text = '';
+      source = undefined;
       if (module.state !== 'loading') return;
       module.exports = exports;
       module.url = url;
@@ -152,7 +153,7 @@ export function beginLoading(
     module.state = 'failed';
     module.ending = ending;
     module.open = false;
-    text = '';
+    source = undefined;
     if (modules.get(key) === module) modules.delete(key);
     if (wasLoaded) for (const each of module.implementations.keys()) unpatch(each, key);
     module.implementations.clear();

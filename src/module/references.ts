@@ -1,7 +1,9 @@
 // The places in a module's text that stand for something else when it runs (docs/ABI.md, clause 71): each must hold what the manifest
 // says, and is then replaced. The manifest comes from somewhere else than the text, so nothing of it is believed.
 
+import { host } from '../host/host.js';
 import type { SourceReference } from './manifest.js';
+import type { Source } from './verify.js';
 
 /** What is found where a reference says something else. */
 export interface Mismatch {
@@ -37,6 +39,7 @@ export function mismatch(text: string, references: readonly SourceReference[]): 
 
 /** The text with every reference replaced. */
 export function applied(text: string, references: readonly SourceReference[], replace: Replace): string {
+  if (references.length === 0) return text;
   const parts: string[] = [];
   let from = 0;
   for (const reference of references) {
@@ -45,6 +48,26 @@ export function applied(text: string, references: readonly SourceReference[], re
   }
   parts.push(text.slice(from));
   return parts.join('');
+}
+
+/** The same in parts; of what stays, the bytes that were read. */
+export function appliedInParts(
+  { text, bytes }: Source,
+  references: readonly SourceReference[],
+  replace: Replace,
+): (string | Uint8Array)[] {
+  const ascii = text.length === bytes.length;
+  const parts: (string | Uint8Array)[] = [];
+  let [from, at] = [0, 0];
+  for (const { start, end, ...rest } of references) {
+    const before = ascii ? start - from : host.modules.byteLength(text.slice(from, start));
+    const held = ascii ? end - start : host.modules.byteLength(text.slice(start, end));
+    parts.push(bytes.subarray(at, at + before), replace({ start, end, ...rest }));
+    from = end;
+    at += before + held;
+  }
+  parts.push(bytes.subarray(at));
+  return parts;
 }
 
 function isLiteral(found: string, specifier: string): boolean {

@@ -25,7 +25,7 @@ export function dependencyUrl(dependency: Dependency): string {
   const taken = names.map((key, k) => `v${k} = e[${JSON.stringify(key)}]`);
   const given = names.map((key, k) => `v${k} as ${JSON.stringify(key)}`);
   const text = `const e = ${shimAt(number)}.exports${taken.map((part) => `, ${part}`).join('')};\nexport { ${given.join(', ')} };`;
-  return host.modules.textUrl(text, `${name}-${number}`);
+  return host.modules.textUrl([text], `${name}-${number}`);
 }
 
 /** coexist/module for one evaluation: as for all others, but for the functions that know what they are of. */
@@ -34,7 +34,7 @@ export function boundUrl(number: number, name: string, bound: Readonly<Record<st
   const entry = host.modules.entryUrl('coexist/module');
   const all = entry === undefined ? '' : `export * from ${JSON.stringify(entry)};\n`;
   const text = `${all}export const { ${Object.keys(bound).join(', ')} } = ${shimAt(number)}.bound;`;
-  return host.modules.textUrl(text, `coexist-module-for-${name}-${number}`);
+  return host.modules.textUrl([text], `coexist-module-for-${name}-${number}`);
 }
 
 const shimAt = (number: number): string => `${host.modules.anchorExpression(MODULES_KEY)}.shims.get(${number})`;

@@ -15,7 +15,18 @@ import {
   refusedSize,
 } from './refusals.js';
 
-export type Verified = { readonly ok: true; readonly path: string; readonly text: string };
+/** The text of a file, and its UTF-8: neither has a byte order mark. */
+export interface Source {
+  readonly text: string;
+  readonly bytes: Uint8Array;
+}
+
+export interface Verified extends Source {
+  readonly ok: true;
+  readonly path: string;
+}
+
+const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf];
 
 /** `expected`: the build of the loader, and what names it. */
 export function verify(bytes: Uint8Array, path: string, entry: ManifestModule, expected: BuildAt): Verified | Refusal {
@@ -39,7 +50,8 @@ export function verify(bytes: Uint8Array, path: string, entry: ManifestModule, e
   if (changed !== undefined) return changed;
   const wrong = mismatch(text, entry.references);
   if (wrong !== undefined) return refusedReference(name, path, wrong);
-  return { ok: true, path, text };
+  const marked = BYTE_ORDER_MARK.every((byte, k) => bytes[k] === byte);
+  return { ok: true, path, text, bytes: marked ? bytes.subarray(BYTE_ORDER_MARK.length) : bytes };
 }
 
 function differs(bytes: Uint8Array, path: string, entry: ManifestModule): Refusal | undefined {

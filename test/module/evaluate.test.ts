@@ -14,7 +14,6 @@ interface Evaluating extends Placed {
   readonly modules?: readonly Dependency[];
   readonly bound?: Readonly<Record<string, unknown>>;
   readonly timeout?: number;
-  readonly signal?: AbortSignal;
 }
 
 const state = lib.threadModules();
@@ -24,7 +23,7 @@ async function evaluated(
   source: string,
   options: Evaluating = {},
 ): Promise<Dependency & { exports: Record<string, unknown> }> {
-  const { folder = aFolder(), modules = [], bound = {}, timeout, signal } = options;
+  const { folder = aFolder(), modules = [], bound = {}, timeout } = options;
   const entry = place(folder, source, { depends: modules.map(({ name }) => name), ...options });
   const found = find(entry, [folder]);
   if (!found.ok) throw new Error(JSON.stringify(found));
@@ -32,8 +31,8 @@ async function evaluated(
   writeFileSync(found.path, 'throw new Error("read again")');
   const number = state.next++;
   const dependency = (name: string) => modules.find((one) => one.name === name);
-  const { path, text } = found;
-  const done = await lib.evaluate(text, entry, { path, number, dependency, bound, timeout, signal });
+  const { path } = found;
+  const done = await lib.evaluate(found, entry, { path, number, dependency, bound, timeout });
   return { name: entry.name, number, url: done.url, exports: done.exports as Record<string, unknown> };
 }
 
@@ -77,6 +76,19 @@ describe('an ES module', () => {
   test('waits for itself', async () => {
     const { exports } = await evaluated('export const late = await new Promise((r) => setImmediate(r, 7));');
     expect(exports['late']).toBe(7);
+  });
+
+  test('is replaced in the right places where it holds more than ASCII', async () => {
+    const folder = aFolder();
+    const { exports } = await evaluated(
+      'export const é = "\u{1f600} é"; export const at = [import.meta.dirname, "é"];',
+      {
+        before: '\ufeff',
+        folder,
+        references: [['import.meta.dirname', 'dirname']],
+      },
+    );
+    expect([exports['é'], exports['at']]).toEqual(['\u{1f600} é', [folder, 'é']]);
   });
 
   test('may hold anything that UTF-8 has', async () => {
@@ -223,21 +235,7 @@ describe('coexist/module', () => {
     expect(seen).toEqual([true, false]);
     expect(state.evaluating).toEqual([]);
   });
-
-  test('an evaluation that was given up is over', async () => {
-    const { signal, abort } = withAbort();
-    void evaluated('await new Promise(() => {});', { signal });
-    await Promise.resolve();
-    expect(state.evaluating).toHaveLength(1);
-    abort();
-    expect(state.evaluating).toEqual([]);
-  });
 });
-
-function withAbort(): { signal: AbortSignal; abort: () => void } {
-  const controller = new AbortController();
-  return { signal: controller.signal, abort: () => controller.abort() };
-}
 
 describe('what goes wrong', () => {
   test.each(['mjs', 'cjs'])('a text that is no program is told with its path (.%s)', async (ext) => {

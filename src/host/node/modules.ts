@@ -14,6 +14,8 @@ export const modules: ModuleHost = {
   realPath,
   read,
   sha256,
+  decode,
+  byteLength: (text) => Buffer.byteLength(text),
   fileUrl: (at) => url.pathToFileURL(at).href,
   dirname: (at) => path.dirname(at),
   isBuiltin: (specifier) => process.getBuiltinModule('node:module').isBuiltin(specifier),
@@ -79,11 +81,22 @@ function sha256(bytes: Uint8Array): string {
   return process.getBuiltinModule('node:crypto').createHash('sha256').update(bytes).digest('hex');
 }
 
-/** base64, not percent-encoding: as fast to decode, and to make in one step. */
-function textUrl(text: string, label: string): string {
-  const ascii = Buffer.byteLength(text) === text.length;
-  return `data:text/javascript;base64,${Buffer.from(text, ascii ? 'latin1' : 'utf8').toString('base64')}#${label}`;
+function decode(bytes: Uint8Array): string | undefined {
+  const { isAscii, isUtf8 } = process.getBuiltinModule('node:buffer');
+  const buffer = bufferOn(bytes);
+  // One byte for each unit, whatever is made of it later.
+  if (isAscii(buffer)) return buffer.toString('latin1');
+  return isUtf8(buffer) ? buffer.toString('utf8') : undefined;
 }
+
+/** base64, not percent-encoding: as fast to decode, and made in one step. The text itself may never have been in one string. */
+function textUrl(parts: readonly (string | Uint8Array)[], label: string): string {
+  const bytes = Buffer.concat(parts.map((part) => (typeof part === 'string' ? Buffer.from(part, 'utf8') : part)));
+  return `data:text/javascript;base64,${bytes.toString('base64')}#${label}`;
+}
+
+/** No copy. */
+const bufferOn = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
 const ENTRY = /^coexist(?:\/([a-z]+))?$/;
 
