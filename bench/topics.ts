@@ -9,6 +9,7 @@ import { cpuid } from './cpuid.js';
 import { explorer } from './explore.js';
 import { histogram } from './histogram.js';
 import { importing } from './import.js';
+import { interfaces } from './interface.js';
 import type { Topic } from './kit.js';
 import { module } from './module.js';
 import { mutex } from './mutex.js';
@@ -40,5 +41,6 @@ export const topics: Readonly<Record<string, Topic>> = {
   call,
   singleton,
   module,
+  interface: interfaces,
   explore: explorer,
 };
