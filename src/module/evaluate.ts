@@ -108,6 +108,8 @@ async function commonJs(text: string, entry: ManifestModule, options: EvaluateOp
     const name = String(specifier);
     return await modules.importUrl(urlOf(name, entry, options) ?? name);
   };
+  // Given up while it was prepared: nothing of it runs.
+  if (options.signal?.aborted) return { exports: undefined, url: undefined };
   const end = begin({ number: options.number, synchronous: true });
   try {
     const run = { exports: {}, require, dynamicImport, timeout: options.timeout };
