@@ -28,14 +28,13 @@ export function failure(culprit: string, doing: string, thrown: unknown): Ending
   return { outcome: 'failed', culprit, message: error.message, error };
 }
 
-/** As `failure`, unless it is an error that says so already. */
-export function thrownBy(culprit: string, doing: string, thrown: unknown): Ending {
-  const told =
-    thrown instanceof CoexistError && (thrown.code === 'COEXIST_EFAILED' || thrown.code === 'COEXIST_ETIMEDOUT');
-  return told
-    ? { outcome: 'failed', culprit, message: thrown.message, error: thrown }
-    : failure(culprit, doing, thrown);
-}
+/** What evaluate() threw, which says all that there is to say. */
+export const failedWith = (culprit: string, error: CoexistError): Ending => ({
+  outcome: 'failed',
+  culprit,
+  message: error.message,
+  error,
+});
 
 export function late(culprit: string, doing: string, timeout: number): Ending {
   const problem = `${subject(culprit)} was still ${doing} after ${timeout} ms`;

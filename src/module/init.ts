@@ -5,7 +5,7 @@ import { CoexistError, invalid, show } from '../abi/errors.js';
 import { MODULE_ONCES } from '../abi/module.js';
 import { failure, PROGRAM } from './endings.js';
 import type { RequestLimit } from './limit.js';
-import { type InitContext, type InitEntry, type ThreadModule, threadModules } from './thread-state.js';
+import { type Ending, type InitContext, type InitEntry, type ThreadModule, threadModules } from './thread-state.js';
 
 export interface InitOptions {
   /** Once in each thread that loads the module, or once in the process. */
@@ -112,38 +112,53 @@ export async function callPhase(
 ): Promise<InitReport> {
   const failures: InitFailure[] = [];
   let ran = await callBuiltin(type, limit, failures);
-  for (;;) {
+  while (!limit.isOver()) {
     const loaded = [...modules.values()].filter(({ state }) => state === 'loaded');
-    const module = loaded.find(({ entries }) => entries.some((entry) => entry.type === type && !entry.done));
-    const entry = module?.entries.find((each) => each.type === type && !each.done);
+    const module = loaded.find(({ entries }) => nextOf(entries, type) !== undefined);
+    const entry = module && nextOf(module.entries, type);
     if (module === undefined || entry === undefined) break;
     const begun = entry.running === undefined;
-    if (!(await limit.within(module.steps.run(entry)))) module.steps.discard(limit.ending(module.name, module.doing));
+    if (!(await limit.within(module.steps.run(entry))) && !entry.done) {
+      module.steps.discard(limit.ending(module.name, module.doing));
+    }
     if (begun && entry.done) ran++;
     for (const { state, name, ending } of loaded) {
       if (state === 'failed' && ending?.error !== undefined) failures.push({ module: name, error: ending.error });
     }
-    if (limit.isOver()) break;
+  }
+  // What there was no time for can be called again.
+  for (const { state, name, entries } of modules.values()) {
+    if (state !== 'loaded' || nextOf(entries, type) === undefined) continue;
+    const { error } = limit.ending(name, `waiting to run its initialisers of type ${show(type)}`);
+    failures.push({ module: name, error: error as CoexistError });
   }
   return { type, ran, failures };
 }
 
+const nextOf = (entries: readonly InitEntry[], type: string): InitEntry | undefined =>
+  entries.find((entry) => entry.type === type && !entry.done);
+
 async function callBuiltin(type: string, limit: RequestLimit, failures: InitFailure[]): Promise<number> {
+  const { builtin } = threadModules();
+  const doing = `running an initialiser of type ${show(type)}`;
+  const failed = ({ error }: Ending): void => {
+    failures.push({ module: undefined, error: error as CoexistError });
+  };
   let ran = 0;
-  for (const entry of threadModules().builtin.filter((each) => each.type === type && !each.done)) {
-    const begun = entry.running === undefined;
-    const doing = `running an initialiser of type ${show(type)}`;
-    let thrown: { readonly value: unknown } | undefined;
-    const ending = runBuiltin(entry, limit.signal).catch((value: unknown) => {
-      thrown = { value };
-    });
-    if (!(await limit.within(ending))) {
-      failures.push({ module: undefined, error: limit.ending(PROGRAM, doing).error as CoexistError });
+  // Each adds to the list what it declares.
+  for (let entry = nextOf(builtin, type); entry !== undefined; entry = nextOf(builtin, type)) {
+    if (limit.isOver()) {
+      failed(limit.ending(PROGRAM, doing));
       break;
     }
-    if (thrown !== undefined) {
-      failures.push({ module: undefined, error: failure(PROGRAM, doing, thrown.value).error as CoexistError });
-    } else if (begun) ran++;
+    const begun = entry.running === undefined;
+    let thrown: { readonly value: unknown } | undefined;
+    const running = runBuiltin(entry, limit.signal).catch((value: unknown) => {
+      thrown = { value };
+    });
+    await limit.within(running);
+    if (thrown !== undefined) failed(failure(PROGRAM, doing, thrown.value));
+    else if (begun && entry.done) ran++;
   }
   return ran;
 }

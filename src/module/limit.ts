@@ -11,6 +11,7 @@ export class RequestLimit {
   readonly #controller = new AbortController();
   readonly #over: Promise<false>;
   readonly #stops: (() => void)[] = [];
+  #ended = false;
   #why: { readonly reason: unknown } | undefined;
 
   constructor(timeout: number, signals: readonly (AbortSignal | undefined)[]) {
@@ -18,6 +19,8 @@ export class RequestLimit {
     this.#deadline = host.now() + timeout;
     this.#over = new Promise((resolve) => {
       const end = (): void => {
+        // A timer may be a little early by the clock.
+        this.#ended = true;
         this.#controller.abort(this.#why?.reason);
         resolve(false);
       };
@@ -25,7 +28,8 @@ export class RequestLimit {
       for (const signal of signals) {
         if (signal === undefined) continue;
         const abort = (): void => {
-          this.#why ??= { reason: signal.reason };
+          if (this.#ended) return;
+          this.#why = { reason: signal.reason };
           end();
         };
         if (signal.aborted) abort();
@@ -40,7 +44,12 @@ export class RequestLimit {
   }
 
   isOver(): boolean {
-    return this.#why !== undefined || host.now() >= this.#deadline;
+    return this.#ended || host.now() >= this.#deadline;
+  }
+
+  /** Whether a signal has ended it, not its time. */
+  wasAborted(): boolean {
+    return this.#why !== undefined;
   }
 
   /** ms. */
@@ -56,6 +65,7 @@ export class RequestLimit {
 
   /** What the request ends with once it is over. */
   ending(module: string, doing: string): Ending {
+    this.#controller.abort(this.#why?.reason);
     return this.#why === undefined ? late(module, doing, this.#timeout) : givenUp(module, doing, this.#why.reason);
   }
 

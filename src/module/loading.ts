@@ -2,11 +2,12 @@
 // out again by the one exit, from wherever it is. Each step is done once, however many requests wait for it, and does nothing once the
 // module has been given up; what was under way then finds that out when it comes back.
 
-import { show } from '../abi/errors.js';
+import { type CoexistError, show } from '../abi/errors.js';
 import { coreFor } from '../area/current.js';
-import { suspend } from '../sync/wait.js';
+import { host } from '../host/host.js';
+import { SLICE_MS, suspend } from '../sync/wait.js';
 import { boundTo } from './bound.js';
-import { endingOf, failure, thrownBy } from './endings.js';
+import { endingOf, failedWith, failure } from './endings.js';
 import { evaluate } from './evaluate.js';
 import { findAndVerify } from './find.js';
 import { hold, release } from './holding.js';
@@ -77,16 +78,18 @@ export function beginLoading(
   let evaluation: Promise<void> | undefined;
   const evaluateOnce = (timeout: number): Promise<void> => {
     evaluation ??= step('being evaluated', async () => {
-      const dependency = (each: string): ThreadModule | undefined => moduleOf(modules, each, fingerprint);
-      module.open = true;
       const { path, number } = module;
-      const bound = boundTo(module);
-      const { exports, url } = await evaluate(source as Source, entry, { path, number, dependency, bound, timeout });
+      const dependency = (each: string): ThreadModule | undefined => moduleOf(modules, each, fingerprint);
+      const over = (): boolean => module.state !== 'loading';
+      module.open = true;
+      const options = { path, number, dependency, bound: boundTo(module), timeout, over };
+      const evaluated = await evaluate(source as Source, entry, options).catch((error: CoexistError) => error);
       module.open = false;
       source = undefined;
-      if (module.state !== 'loading') return;
-      module.exports = exports;
-      module.url = url;
+      if (over()) return;
+      if (evaluated instanceof Error) return discard(failedWith(name, evaluated));
+      module.exports = evaluated.exports;
+      module.url = evaluated.url;
       const ending = misfit(module, entry);
       if (ending !== undefined) discard(ending);
     });
@@ -114,9 +117,23 @@ export function beginLoading(
   }
 
   async function beginOnce(k: number, call: () => unknown): Promise<void> {
+    const once = onceOf(record as ModuleRecord, k);
     inside++;
     try {
-      await onceOf(record as ModuleRecord, k).callForceAsync(call, { signal: controller.signal });
+      for (let begun = false; !begun; ) {
+        const initialise = (): unknown => {
+          begun = true;
+          return call();
+        };
+        try {
+          await once.callForceAsync(initialise, { signal: controller.signal });
+          return;
+        } catch (error) {
+          // A load of it that was given up in this thread is inside that initialiser still.
+          if (begun || (error as CoexistError).code !== 'COEXIST_EDEADLK') throw error;
+          await new Promise<void>((resolve) => host.after(SLICE_MS, resolve));
+        }
+      }
     } finally {
       inside--;
       if (module.state === 'failed') leave();
@@ -158,10 +175,10 @@ export function beginLoading(
     if (wasLoaded) for (const each of module.implementations.keys()) unpatch(each, key);
     module.implementations.clear();
     module.entries.length = 0;
-    const { evaluating } = state;
-    for (const each of evaluating.filter(({ number }) => number === module.number)) {
-      evaluating.splice(evaluating.indexOf(each), 1);
-    }
+    const { evaluating, shims } = state;
+    const mark = evaluating.findIndex(({ number }) => number === module.number);
+    if (mark >= 0) evaluating.splice(mark, 1);
+    shims.delete(module.number);
     controller.abort(ending.error);
     leave();
     for (const each of [...modules.values()]) {
@@ -194,7 +211,7 @@ export function beginLoading(
     try {
       await body();
     } catch (error) {
-      discard(thrownBy(name, doing, error));
+      discard(failure(name, doing, error));
     }
   }
 

@@ -6,7 +6,7 @@
 // be up. From the last look to the last effect nothing is waited for.
 
 import { show } from '../abi/errors.js';
-import { endingOf, outcomeOf } from './endings.js';
+import { endingOf, failure, outcomeOf } from './endings.js';
 import { pendingOf } from './init.js';
 import type { RequestLimit } from './limit.js';
 import { beginLoading } from './loading.js';
@@ -131,8 +131,8 @@ async function loadAll(
     }
   };
 
-  let ending = over();
-  if (ending !== undefined) return ending;
+  if (limit.wasAborted()) return over();
+  let ending: Ending | undefined;
   const fresh = members.filter(({ state }) => state === 'loading');
   // All of them first: nothing of a plan runs before the whole plan is known to be good.
   for (const module of fresh) ending ??= await after(module, module.steps.verify());
@@ -157,7 +157,16 @@ function commit(members: readonly ThreadModule[]): Ending | undefined {
       return ending;
     }
   }
-  for (const { steps } of fresh) steps.commit();
+  for (const { name, steps } of fresh) {
+    try {
+      steps.commit();
+    } catch (error) {
+      // Its functions refused to be bound; what was committed before it goes, too.
+      const ending = failure(name, 'being put in force', error);
+      for (const each of fresh) each.steps.discard(ending);
+      return ending;
+    }
+  }
   return undefined;
 }
 
