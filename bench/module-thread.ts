@@ -12,27 +12,32 @@ import { createLoader } from 'coexist/module';
 export interface LoadingThread {
   readonly how: 'load' | 'import' | 'require';
   readonly dir: string;
+  /** The folder of the same files for plain imports. */
+  readonly plain: string;
   readonly fingerprint: string;
   readonly name: string;
-  /** The files that have to be read: what it depends on, then itself. */
-  readonly chain: readonly string[];
+  readonly file: string;
+  /** What the thread has loaded before, by the same means: the others are no first load of their thread. */
+  readonly before: { readonly name: string; readonly file: string } | undefined;
 }
 
-const { how, dir, fingerprint, name, chain } = workerData as LoadingThread;
-const file = join(dir, chain.at(-1) as string);
+const { how, dir, plain, fingerprint, name, file, before } = workerData as LoadingThread;
 const require = createRequire(import.meta.url);
 using loader = createLoader({ fingerprint, dirs: [dir], host: 'system' });
 
-const started = performance.now();
-if (how === 'load') {
-  const { outcome, message } = await loader.load(name);
-  if (outcome !== 'loaded') throw new Error(message);
-} else {
-  for (const one of chain)
-    createHash('sha256')
-      .update(readFileSync(join(dir, one)))
-      .digest('hex');
-  if (how === 'import') await import(pathToFileURL(file).href);
-  else require(file);
+async function load(one: string, from: string, by: LoadingThread['how']): Promise<void> {
+  if (by === 'load') {
+    const { outcome, message } = await loader.load(one);
+    if (outcome !== 'loaded') throw new Error(message);
+    return;
+  }
+  const path = join(plain, from);
+  createHash('sha256').update(readFileSync(path)).digest('hex');
+  if (by === 'import') await import(pathToFileURL(path).href);
+  else require(path);
 }
+
+if (before !== undefined) await load(before.name, before.file, how === 'require' ? 'import' : how);
+const started = performance.now();
+await load(name, file, how);
 parentPort?.postMessage(performance.now() - started);

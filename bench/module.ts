@@ -3,7 +3,7 @@
 // sha256, each in a worker of its own, since whatever a thread has loaded once it has.
 
 import { execFile } from 'node:child_process';
-import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -22,6 +22,7 @@ const BAR: Bar = { atMost: 1.3 };
 
 const BUILD = fileURLToPath(new URL('../../build/bench/modules', import.meta.url));
 const PARTS = join(BUILD, 'parts');
+const PLAIN = join(BUILD, 'plain');
 const FILES = join(tmpdir(), `coexist-bench-${process.pid}`);
 
 const example = (): Promise<typeof import('../examples/modules/build.js')> =>
@@ -65,43 +66,61 @@ async function start(): Promise<Row[]> {
 }
 
 async function load(): Promise<Row[]> {
-  const { buildParts, fileOf } = await example();
+  const { buildParts, fileOf, STANDARD } = await example();
   const { PARTS: parts } = await declared();
   attach();
   const fingerprint = await buildParts(PARTS);
-  installPlainly('block-core');
+  // Code of a program has no initialisers for the whole process: one word of the text is another.
+  await buildParts(PLAIN, { ...STANDARD, initScope: 'thread' });
+  installPlainly(PLAIN, 'block-core');
+  const core = { name: 'block-core', file: 'block-core.mjs' };
   const rows: Row[] = [];
   for (const part of parts) {
-    const chain = [...(part.depends ?? []), part.name].map((name) => fileOf(parts.find((one) => one.name === name)!));
-    rows.push(
-      await compare(part.name, part.type ?? 'module', { dir: PARTS, fingerprint, name: part.name, chain }, BAR),
-    );
+    const file = fileOf(part);
+    if (part.name === core.name) {
+      const data = { dir: PARTS, plain: PLAIN, fingerprint, name: part.name, file, before: undefined };
+      rows.push(await compare(`${part.name}, as the first of its thread,`, 'import', data));
+    } else {
+      const data = { dir: PARTS, plain: PLAIN, fingerprint, name: part.name, file, before: core };
+      rows.push(await compare(part.name, part.type === 'module' ? 'import' : 'require', data, BAR));
+    }
   }
   // What the same text costs as an ES module, which goes through a URL.
   const folder = join(BUILD, 'as-es');
-  const report = { ...parts.find(({ name }) => name === 'ui-report')!, type: 'module' } as const;
-  const other = await buildParts(folder, undefined, [report]);
-  const data = { dir: folder, fingerprint: other, name: report.name, chain: [fileOf(report)] };
-  rows.push(await compare(report.name, 'module', data));
+  const report = { ...parts.find(({ name }) => name === 'ui-report')!, type: 'module' as const };
+  const both = [...parts.filter(({ name }) => name === core.name), report];
+  const other = await buildParts(folder, { ...STANDARD, initScope: 'thread' }, both);
+  const data = {
+    dir: folder,
+    plain: folder,
+    fingerprint: other,
+    name: report.name,
+    file: fileOf(report),
+    before: core,
+  };
+  rows.push(await compare(`${report.name}, built as an ES module,`, 'import', data));
   return rows;
 }
 
-async function compare(name: string, type: string, data: Omit<LoadingThread, 'how'>, bar?: Bar): Promise<Row> {
+async function compare(
+  what: string,
+  plain: 'import' | 'require',
+  data: Omit<LoadingThread, 'how'>,
+  bar?: Bar,
+): Promise<Row> {
   const sample = (how: LoadingThread['how']) => async () => ({ overriddenDuration: await inWorker({ ...data, how }) });
-  const plain = type === 'module' ? 'import' : 'require';
   const times = await interleave(
     { load: { ops: 1, sample: sample('load') }, plain: { ops: 1, sample: sample(plain) } },
     { rounds: ROUNDS, samples: 3, warmup: 1 },
   );
-  const also = data.chain.length > 1 ? ' and what it depends on' : '';
-  return row(`load() of ${name}${also} over ${plain}() and sha256`, times.load, times.plain, bar);
+  return row(`load() of ${what} over ${plain}() and sha256`, times.load, times.plain, bar);
 }
 
 /** For plain imports: a part as a package beside the others. */
-function installPlainly(name: string): void {
-  const folder = join(PARTS, 'node_modules', name);
+function installPlainly(dir: string, name: string): void {
+  const folder = join(dir, 'node_modules', name);
   mkdirSync(folder, { recursive: true });
-  cpSync(join(PARTS, `${name}.mjs`), join(folder, 'index.mjs'));
+  symlinkSync(join(dir, `${name}.mjs`), join(folder, 'index.mjs'));
   writeFileSync(join(folder, 'package.json'), JSON.stringify({ name, exports: './index.mjs' }));
 }
 

@@ -23,10 +23,12 @@ export const BUILD = join(here, 'build');
 
 /**
  * What makes one build differ from another.
- * @typedef {{ zipLevel: number }} BuildOptions
+ * @typedef {object} BuildOptions
+ * @property {number} zipLevel
+ * @property {'process' | 'thread'} initScope Of initialisers that are for the whole process, where they can be.
  */
 /** @type {BuildOptions} */
-export const STANDARD = { zipLevel: 6 };
+export const STANDARD = { zipLevel: 6, initScope: 'process' };
 
 /** @type {import('esbuild').BuildOptions} */
 const common = {
@@ -78,7 +80,7 @@ export async function buildParts(folder, options = STANDARD, parts = PARTS) {
         format: part.type === 'module' ? 'esm' : 'cjs',
         external: ['coexist', 'coexist/*', ...(part.depends ?? [])],
         banner: { js: banner({ ...part, fingerprint: built }) },
-        define: { ...definesOf(options), INIT_SCOPE: JSON.stringify('process') },
+        define: definesOf(options),
       }),
     ),
   );
@@ -90,7 +92,7 @@ export async function buildParts(folder, options = STANDARD, parts = PARTS) {
 export const fileOf = ({ name, type }) => `${name}.${type === 'module' ? 'mjs' : 'cjs'}`;
 
 /** @param {BuildOptions} options */
-const definesOf = ({ zipLevel }) => ({ ZIP_LEVEL: String(zipLevel) });
+const definesOf = ({ zipLevel, initScope }) => ({ ZIP_LEVEL: String(zipLevel), INIT_SCOPE: JSON.stringify(initScope) });
 
 /** Writes modinfo.json, as anybody would who builds modules: `npx coexist modinfo collect DIR`. @param {string} folder */
 export function collect(folder) {
@@ -116,8 +118,7 @@ export async function buildPrograms(folder, options = STANDARD) {
     format: 'esm',
     external: ['coexist', 'coexist/*'],
     define: {
-      ...definesOf(options),
-      INIT_SCOPE: JSON.stringify('thread'),
+      ...definesOf({ ...options, initScope: 'thread' }),
       FINGERPRINT: JSON.stringify(fingerprintOf(options)),
     },
     // Some of the libraries are CommonJS.

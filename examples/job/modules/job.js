@@ -17,7 +17,7 @@ import { startBoth } from './start.js';
 import { inWorker, roles } from './threads.js';
 
 /** Packed better: what differs is one byte of one part, and all of their fingerprints. */
-const OTHER = { zipLevel: 9 };
+const OTHER = { ...STANDARD, zipLevel: 9 };
 
 /** @type {import('../jobs.js').Run} */
 export async function run({ dir, workers }, signal) {
