@@ -21,6 +21,8 @@ export interface EvaluateOptions {
   readonly bound: Readonly<Record<string, unknown>>;
   /** Longest time that CommonJS may run in one go, in ms. An ES module that never returns cannot be ended. */
   readonly timeout?: number | undefined;
+  /** Aborted where the load has been given up: nothing of CommonJS begins to run then. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** In an object of its own: a module may export a function `then`. */

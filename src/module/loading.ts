@@ -58,8 +58,9 @@ export function beginLoading(
 
   async function enterAs(build: string | undefined): Promise<boolean> {
     const core = coreFor(area);
+    const { signal } = controller;
     const place = recordOf(name, area, { build });
-    const entered = await suspend(enter(place, fingerprint, module.path, true), core.views.i32, controller.signal);
+    const entered = await suspend(enter(place, fingerprint, module.path, true, { signal }), core.views.i32, signal);
     if (!entered.entered) {
       const last = build !== undefined || settings.otherBuilds === 'refuse';
       if (last) discard(endingOf(refusedProcess(name, entered.other, { fingerprint, path: module.path })));
@@ -80,13 +81,12 @@ export function beginLoading(
     evaluation ??= step('being evaluated', async () => {
       const { path, number } = module;
       const dependency = (each: string): ThreadModule | undefined => moduleOf(modules, each, fingerprint);
-      const over = (): boolean => module.state !== 'loading';
       module.open = true;
-      const options = { path, number, dependency, bound: boundTo(module), timeout, over };
+      const options = { path, number, dependency, bound: boundTo(module), timeout, signal: controller.signal };
       const evaluated = await evaluate(source as Source, entry, options).catch((error: CoexistError) => error);
       module.open = false;
       source = undefined;
-      if (over()) return;
+      if (module.state !== 'loading') return;
       if (evaluated instanceof Error) return discard(failedWith(name, evaluated));
       module.exports = evaluated.exports;
       module.url = evaluated.url;
