@@ -52,7 +52,7 @@ export function implementationOf(name: string, { version, functions }: Implement
   try {
     return { version, functions: { self: functions, all: ownEnumerable(functions) } };
   } catch (cause) {
-    const problem = `an implementation of the interface ${show(name)} threw as its functions were read: ${show(cause)}`;
+    const problem = `an implementation of the interface ${show(name)} threw as its functions were read: ${String(cause)}`;
     throw new CoexistError('COEXIST_EREFUSED', problem, {
       found: 'a getter, or a proxy, that throws',
       expected: 'an object of functions',
@@ -67,15 +67,16 @@ function ownEnumerable(object: object): ReadonlyMap<string | symbol, unknown> {
   return new Map(keys.map((key) => [key, (object as Readonly<Record<string | symbol, unknown>>)[key]]));
 }
 
-/** Why this cannot implement an interface of that shape; undefined where it can. */
-export function wrongWith(
-  name: string,
-  { version, names }: Shape,
-  { version: found, functions }: Implementation,
-): CoexistError | undefined {
+/** What an implementation and an interface differ in. */
+interface Difference {
+  readonly why: string;
+  readonly found: unknown;
+  readonly expected: unknown;
+}
+
+function difference({ version, names }: Shape, { version: found, functions }: Implementation): Difference | undefined {
   if (found !== version) {
-    const problem = `is for version ${found} of it, expected ${version}, with which it is defined`;
-    return refused(name, problem, { found, expected: version });
+    return { why: `is for version ${found} of it, expected ${version}, as it is defined`, found, expected: version };
   }
   const { all } = functions;
   const missing = names.filter((slot) => !all.has(slot));
@@ -87,8 +88,14 @@ export function wrongWith(
     wrong.length > 0 ? `has ${wrong.join(', ')} as no function` : '',
     beyond.length > 0 ? `has ${beyond.join(', ')}, which the interface does not have` : '',
   ];
-  const problem = parts.filter((part) => part !== '').join('; ');
-  return refused(name, problem, { found: [...all.keys()].map(String), expected: [...names] });
+  const why = parts.filter((part) => part !== '').join('; ');
+  return { why, found: [...all.keys()].map(String), expected: [...names] };
+}
+
+/** Why this cannot implement an interface of that shape; undefined where it can. */
+export function wrongWith(name: string, shape: Shape, implementation: Implementation): CoexistError | undefined {
+  const wrong = difference(shape, implementation);
+  return wrong === undefined ? undefined : refused(name, wrong);
 }
 
 /** The same of an interface that is not defined yet. */
@@ -96,18 +103,18 @@ export function wrongAlone(name: string, { functions }: Implementation): Coexist
   const symbols = [...functions.all.keys()].filter((key) => typeof key === 'symbol').map(String);
   const wrong = [...symbols, ...notFunctions(functions)];
   if (wrong.length === 0) return undefined;
-  const problem = `has ${wrong.join(', ')} as no function with a name`;
-  return refused(name, problem, { found: wrong, expected: 'functions with names' });
+  const why = `has ${wrong.join(', ')} as no function with a name`;
+  return refused(name, { why, found: wrong, expected: 'functions with names' });
 }
 
 const notFunctions = ({ all }: Functions): string[] =>
   [...all].filter(([key, value]) => typeof key === 'string' && typeof value !== 'function').map(([key]) => String(key));
 
-function refused(name: string, why: string, sides: { found: unknown; expected: unknown }): CoexistError {
+function refused(name: string, { why, found, expected }: Difference): CoexistError {
   return new CoexistError('COEXIST_EREFUSED', `an implementation of the interface ${show(name)} ${why}`, {
-    ...sides,
-    remedy:
-      'Implement exactly the functions of the interface, in the version that the program defines; nothing has changed.',
+    found,
+    expected,
+    remedy: 'Implement exactly the functions of the interface, in the version of its definition; nothing has changed.',
   });
 }
 
@@ -117,14 +124,13 @@ export function requireWhole(
   shape: Shape,
   waiting: Implementation & { readonly module: string | null },
 ): void {
-  const wrong = wrongWith(name, shape, waiting);
+  const wrong = difference(shape, waiting);
   if (wrong === undefined) return;
   const whose = waiting.module === null ? 'the program' : `the module ${show(waiting.module)}`;
-  throw new CoexistError('COEXIST_EKIND', `${show(name)} is implemented by ${whose} already, and does not match`, {
+  throw new CoexistError('COEXIST_EKIND', `what ${whose} implements the interface ${show(name)} with ${wrong.why}`, {
     found: wrong.found,
     expected: wrong.expected,
-    remedy: 'Define it as it is implemented; nothing has changed.',
-    cause: wrong,
+    remedy: 'Define it as it is implemented already; nothing has changed.',
   });
 }
 

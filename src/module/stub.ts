@@ -10,10 +10,13 @@ const STUB = Symbol.for('coexist.stub.v1');
 
 /** What a slot answers without an implementation; R is what its function returns. */
 export interface Stub<out R> {
-  /** @internal */
-  readonly [STUB]: Kind;
+  readonly kind: 'value' | 'throws' | 'load';
   /** Never there: it carries the type. */
   readonly returns?: R;
+}
+
+interface Made extends Stub<unknown> {
+  readonly [STUB]: Kind;
 }
 
 type Kind =
@@ -58,7 +61,7 @@ export const stub = {
   },
 } as const;
 
-const made = <R>(kind: Kind): Stub<R> => Object.freeze({ [STUB]: Object.freeze(kind) });
+const made = <R>(kind: Kind): Stub<R> => Object.freeze({ kind: kind.kind, [STUB]: Object.freeze(kind) });
 
 /** A function that returns a copy of its own at each call, of the value as it is now. */
 function copies(value: unknown): () => unknown {
@@ -84,7 +87,7 @@ export const isStub = (value: unknown): value is Stub<unknown> =>
 
 /** The function that stands in the slot of this name, the index-th of the interface. */
 export function standIn(stub: Stub<unknown>, entry: ThreadInterface, name: string, index: number): AnyFunction {
-  const kind = stub[STUB];
+  const kind = (stub as Made)[STUB];
   switch (kind.kind) {
     case 'value':
       return kind.answer;
