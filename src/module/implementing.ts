@@ -3,6 +3,7 @@
 
 import { CoexistError, show } from '../abi/errors.js';
 import { type ImplementationDeclaration, implementationOf, wrongAlone, wrongWith } from './declared-interface.js';
+import { declaredBy } from './init.js';
 import { boundTo, recordOf, stateOf, switchTo } from './table.js';
 import {
   type AnyFunction,
@@ -28,7 +29,7 @@ export type Implementer = (name: string, declaration: ImplementationDeclaration)
  */
 export function implement(name: string, declaration: ImplementationDeclaration): void {
   const implementation = implementationOf(name, declaration);
-  const module = evaluatedModule(name);
+  const module = declaredBy('implement()');
   if (module !== undefined) {
     collect(module, name, implementation);
     return;
@@ -43,21 +44,6 @@ export function implement(name: string, declaration: ImplementationDeclaration):
 export function collect(module: ThreadModule, name: string, implementation: Implementation): void {
   if (module.implementations.has(name)) throw exists(name, module.name);
   module.implementations.set(name, implementation);
-}
-
-/** The module whose evaluation this call is part of; undefined: none. @throws COEXIST_EREFUSED where that cannot be told */
-function evaluatedModule(name: string): ThreadModule | undefined {
-  const { evaluating, areas } = threadModules();
-  const last = evaluating.at(-1);
-  if (last === undefined) return undefined;
-  for (const modules of last.synchronous ? areas.values() : []) {
-    for (const module of modules.values()) if (module.number === last.number) return module;
-  }
-  throw new CoexistError('COEXIST_EREFUSED', `nobody can tell which module implements ${show(name)} here`, {
-    found: 'a module that is being evaluated, and a copy of coexist/module that is not its own',
-    expected: 'coexist/module as the loader gives it',
-    remedy: 'Leave coexist/module out of the bundle (external), and implement outside loads in the program itself.',
-  });
 }
 
 /** Why a module, or the program (null), cannot implement this now; undefined where it can. */
