@@ -14,6 +14,7 @@ interface Evaluating extends Placed {
   readonly modules?: readonly Dependency[];
   readonly bound?: Readonly<Record<string, unknown>>;
   readonly timeout?: number;
+  readonly signal?: AbortSignal;
 }
 
 const state = lib.threadModules();
@@ -23,7 +24,7 @@ async function evaluated(
   source: string,
   options: Evaluating = {},
 ): Promise<Dependency & { exports: Record<string, unknown> }> {
-  const { folder = aFolder(), modules = [], bound = {}, timeout } = options;
+  const { folder = aFolder(), modules = [], bound = {}, timeout, signal } = options;
   const entry = place(folder, source, { depends: modules.map(({ name }) => name), ...options });
   const found = find(entry, [folder]);
   if (!found.ok) throw new Error(JSON.stringify(found));
@@ -32,7 +33,7 @@ async function evaluated(
   const number = state.next++;
   const dependency = (name: string) => modules.find((one) => one.name === name);
   const { path } = found;
-  const done = await lib.evaluate(found, entry, { path, number, dependency, bound, timeout });
+  const done = await lib.evaluate(found, entry, { path, number, dependency, bound, timeout, signal });
   return { name: entry.name, number, url: done.url, exports: done.exports as Record<string, unknown> };
 }
 
@@ -235,6 +236,19 @@ describe('coexist/module', () => {
     expect(seen).toEqual([true, false]);
     expect(state.evaluating).toEqual([]);
   });
+});
+
+test('CommonJS of a load that was given up does not begin any more', async () => {
+  const controller = new AbortController();
+  const ran: unknown[] = [];
+  const evaluation = evaluated('require("coexist/module").moduleInit("ran");', {
+    ...cjs(),
+    bound: { moduleInit: (what: unknown) => ran.push(what) },
+    signal: controller.signal,
+  });
+  controller.abort();
+  await evaluation;
+  expect(ran).toEqual([]);
 });
 
 describe('what goes wrong', () => {
