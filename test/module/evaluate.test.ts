@@ -1,7 +1,7 @@
 // From a verified text to its exports: ES modules and CommonJS, what they see of where they are, what they import, and how what goes
 // wrong in them is told. Nothing of the file is read again.
 
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, test } from 'vitest';
@@ -203,6 +203,20 @@ describe('dependencies', () => {
       { modules: [zlib], references: [['"zlib"', 'import']] },
     );
     expect(exports['seen']).toEqual([1, 2, ['class', 'default']]);
+  });
+});
+
+describe('coexist', () => {
+  test('is every entry of the package, and no other file of it', async () => {
+    const { exports } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
+    const entries = Object.entries<{ default?: string }>(exports).filter(([name]) => !name.endsWith('.json'));
+    const { entryUrl } = lib.host.modules;
+    expect(entries.map(([name]) => entryUrl(name.replace('.', 'coexist')))).toEqual(
+      entries.map(([, entry]) => new URL(`../../${entry.default}`, import.meta.url).href),
+    );
+    expect(['coexist/core', 'coexist/cli', 'coexist/../package.json', 'lodash'].map(entryUrl)).toEqual(
+      new Array(4).fill(undefined),
+    );
   });
 });
 

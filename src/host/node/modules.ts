@@ -98,15 +98,18 @@ function textUrl(parts: readonly (string | Uint8Array)[], label: string): string
 /** No copy. */
 const bufferOn = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 
-const ENTRY = /^coexist(?:\/([a-z]+))?$/;
+/** The package's exports; its other files are nobody's business. */
+const ENTRIES =
+  'coexist coexist/abi coexist/sync coexist/explore coexist/percpu coexist/call coexist/singleton coexist/module coexist/modinfo coexist/preload'.split(
+    ' ',
+  );
 
 function entryUrl(specifier: string): string | undefined {
-  const name = ENTRY.exec(specifier);
-  if (name === null) return undefined;
+  if (!ENTRIES.includes(specifier)) return undefined;
   // Undefined in a bundle of CommonJS.
   const own = (import.meta as { url?: string } | undefined)?.url;
   if (own?.endsWith('/core.js')) {
-    const beside = new URL(`./${name[1] ?? 'index'}.js`, own);
+    const beside = new URL(`./${specifier.split('/')[1] ?? 'index'}.js`, own);
     if (fs.existsSync(beside)) return beside.href;
   }
   // Bundled into the program: the copy that the program would import. All copies share what they hold by the anchors.
