@@ -149,6 +149,17 @@ function begin(evaluating: Evaluating): () => void {
 }
 
 function undeclared(specifier: unknown, entry: ManifestModule): CoexistError {
+  if (typeof specifier === 'string' && /^coexist(\/|$)/.test(specifier)) {
+    return new CoexistError(
+      'COEXIST_EREFUSED',
+      `module ${show(entry.name)} imports ${show(specifier)}, which is not to be found, expected an entry of the package coexist`,
+      {
+        found: specifier,
+        expected: 'an entry of the package coexist, beside this copy or where the program can import it',
+        remedy: 'Correct the name, or install coexist beside a program that it is bundled into.',
+      },
+    );
+  }
   const declared = entry.depends.length === 0 ? 'none' : entry.depends.map(show).join(', ');
   return new CoexistError(
     'COEXIST_EREFUSED',

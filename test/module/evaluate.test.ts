@@ -220,6 +220,12 @@ describe('coexist', () => {
   });
 });
 
+test('an entry that coexist does not have is refused as one', async () => {
+  const error = await failed('require("coexist/core");', cjs());
+  expect(error.cause).toMatchObject({ code: 'COEXIST_EREFUSED', found: 'coexist/core' });
+  expect(error.message).toContain('expected an entry of the package coexist');
+});
+
 describe('coexist/module', () => {
   const bound = { moduleInit: () => 'bound' };
 
