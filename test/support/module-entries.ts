@@ -19,10 +19,15 @@ export const ORIGIN = '/host/modinfo.json';
 
 export const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
+const made: string[] = [];
+afterAll(() => {
+  for (const folder of made) rmSync(folder, { recursive: true, force: true });
+});
+
 /** Its real path; removed after the file's tests. */
 export function aFolder(): string {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), 'coexist-entries-')));
-  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  made.push(folder);
   return folder;
 }
 
