@@ -3,7 +3,7 @@
 
 import { CoexistError, show } from '../abi/errors.js';
 import { type ImplementationDeclaration, implementationOf, wrongAlone, wrongWith } from './declared-interface.js';
-import { declaredBy } from './init.js';
+import { evaluatedModule } from './evaluating.js';
 import { boundTo, recordOf, stateOf, switchTo } from './table.js';
 import {
   type AnyFunction,
@@ -29,7 +29,7 @@ export type Implementer = (name: string, declaration: ImplementationDeclaration)
  */
 export function implement(name: string, declaration: ImplementationDeclaration): void {
   const implementation = implementationOf(name, declaration);
-  const module = declaredBy('implement()');
+  const module = evaluatedModule(`the implementation of ${show(name)}`);
   if (module !== undefined) {
     collect(module, name, implementation);
     return;

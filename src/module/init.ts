@@ -1,9 +1,10 @@
 // Initialisers: what a module, or the program itself, wants run in a phase. Declaring one runs nothing. Each runs once, in its phase,
 // whether that is called before the module is loaded or after, and whoever calls it.
 
-import { CoexistError, invalid, show } from '../abi/errors.js';
+import { type CoexistError, invalid, show } from '../abi/errors.js';
 import { MODULE_ONCES } from '../abi/module.js';
 import { failure, PROGRAM } from './endings.js';
+import { evaluatedModule } from './evaluating.js';
 import type { RequestLimit } from './limit.js';
 import { type Ending, type InitContext, type InitEntry, type ThreadModule, threadModules } from './thread-state.js';
 
@@ -65,24 +66,6 @@ export function declareInit(
   entries.push({ type, scope, fn, once, running: undefined, done: false });
 }
 
-/** Where a declaration belongs that does not come through a module's own entry of the library. */
-export function declaredBy(what: string): ThreadModule | undefined {
-  const { evaluating, areas } = threadModules();
-  const last = evaluating.at(-1);
-  if (last === undefined) return undefined;
-  if (last.synchronous) {
-    for (const modules of areas.values()) {
-      for (const module of modules.values()) if (module.number === last.number) return module;
-    }
-  }
-  throw new CoexistError('COEXIST_EREFUSED', `${what} was called while a module is being evaluated`, {
-    found: 'a call that does not say whether it is that module’s',
-    expected: "the module's own import of coexist/module",
-    remedy:
-      'Mark coexist/module as external when the module is bundled; the program declares its own before it loads any.',
-  });
-}
-
 /**
  * Declares an initialiser of the program itself, or of the module that is being evaluated. It runs in `callInit(type)`; a module's,
  * at the latest as the module is loaded where the phase was called before.
@@ -90,7 +73,7 @@ export function declaredBy(what: string): ThreadModule | undefined {
  * @since 0.1.0
  */
 export function moduleInit(type: string, fn: Initialiser, options?: InitOptions): void {
-  const module = declaredBy('moduleInit()');
+  const module = evaluatedModule('moduleInit()');
   declareInit(module?.entries ?? threadModules().builtin, type, fn, options, module !== undefined);
 }
 

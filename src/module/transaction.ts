@@ -47,6 +47,8 @@ export async function load(loader: LoaderState, name: string, limit: RequestLimi
       const message = already ? `module ${show(name)} was loaded already` : `module ${show(name)} is loaded`;
       return { outcome: already ? 'already' : 'loaded', name, message, exports, path, fingerprint, generation };
     }
+  } catch (error) {
+    ending = failure(name, 'being loaded', error);
   } finally {
     for (const member of members) member.interest--;
     for (const member of [...members].reverse()) {
@@ -81,7 +83,8 @@ function claim(settings: Settings, modules: Map<string, ThreadModule>, entry: Ma
   if (first.fingerprint === fingerprint) return first;
   if (settings.otherBuilds === 'refuse') {
     const expected = { fingerprint, path: origin };
-    return endingOf(refusedProcess(name, { fingerprint: first.fingerprint, path: first.path }, expected));
+    const path = first.path === '' ? 'a file that is being looked for' : first.path;
+    return endingOf(refusedProcess(name, { fingerprint: first.fingerprint, path }, expected));
   }
   const key = besideKey(name, fingerprint);
   return modules.get(key) ?? beginLoading(settings, entry, modules, key);
