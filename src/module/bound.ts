@@ -21,7 +21,7 @@ export function boundTo(module: ThreadModule): Readonly<Record<string, unknown>>
     },
     implement,
     // What it defines is everybody's; implementing that is the module's.
-    defineInterface: defineInterfaceWith(implement),
+    defineInterface: defineInterfaceWith(implement, module.number),
   });
 }
 

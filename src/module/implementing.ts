@@ -111,4 +111,5 @@ export const newInterface = (name: string): ThreadInterface => ({
   definition: undefined,
   current: recordOf(NOBODY),
   waiting: undefined,
+  definedBy: undefined,
 });

@@ -30,17 +30,29 @@ export function defineInterface(name: string, declaration: InterfaceDeclaration<
   return defined(name, declaration).definition.table;
 }
 
-/** The same, with a table whose `implement()` goes elsewhere: what a module is given, so that it is known whose it is. */
-export function defineInterfaceWith(implementer: Implementer): typeof defineInterface {
+/**
+ * The same, with a table whose `implement()` goes elsewhere: what a module is given, so that it is known whose it is. What it alone has
+ * defined is known by the number of its evaluation.
+ */
+export function defineInterfaceWith(implementer: Implementer, evaluation: number): typeof defineInterface {
   return ((name: string, declaration: InterfaceDeclaration<object>): object => {
-    const entry = defined(name, declaration);
+    const entry = defined(name, declaration, evaluation);
     return tableOf(entry, entry.definition, entry.definition.table, implementer);
   }) as typeof defineInterface;
 }
 
 type DefinedInterface = ThreadInterface & { definition: InterfaceDefinition };
 
-function defined(name: string, declaration: InterfaceDeclaration<object>): DefinedInterface {
+/** Takes back what an evaluation that came to nothing has defined, unless somebody else has it, too. */
+export function forgetDefinitions(evaluation: number): void {
+  const { interfaces } = threadModules();
+  for (const { name, definedBy, current, waiting } of [...interfaces.values()]) {
+    if (definedBy !== evaluation || current.provider !== undefined || waiting !== undefined) continue;
+    interfaces.delete(name);
+  }
+}
+
+function defined(name: string, declaration: InterfaceDeclaration<object>, evaluation?: number): DefinedInterface {
   const { version, stubs } = slotsOf(name, declaration);
   const names = [...stubs.keys()];
   const { interfaces } = threadModules();
@@ -55,8 +67,10 @@ function defined(name: string, declaration: InterfaceDeclaration<object>): Defin
     Object.setPrototypeOf(entry.current, stateOf(standIns, 0, undefined));
     const slots = Object.fromEntries(names.map((slot, index) => [slot, forwarder(entry.current, slot, index)]));
     entry.definition = Object.freeze({ ...fresh, table: tableOf(entry, fresh, slots, implement) });
+    entry.definedBy = evaluation;
     interfaces.set(name, entry);
   }
+  if (entry.definedBy !== evaluation) entry.definedBy = undefined;
   takeUp(entry as DefinedInterface);
   return entry as DefinedInterface;
 }

@@ -12,6 +12,7 @@ import { evaluate } from './evaluate.js';
 import { findAndVerify } from './find.js';
 import { hold, release } from './holding.js';
 import { patch, unpatch } from './implementing.js';
+import { forgetDefinitions } from './interface.js';
 import { noteInterface } from './interface-word.js';
 import type { ManifestModule } from './manifest.js';
 import type { Settings } from './options.js';
@@ -173,6 +174,7 @@ export function beginLoading(
     source = undefined;
     if (modules.get(key) === module) modules.delete(key);
     if (wasLoaded) for (const each of module.implementations.keys()) unpatch(each, key);
+    else forgetDefinitions(module.number);
     module.implementations.clear();
     module.entries.length = 0;
     const { evaluating, shims } = state;

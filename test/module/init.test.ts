@@ -91,6 +91,20 @@ test('an entry that throws in the load fails it, and nothing of the module is le
   expect(await loader.callInit('t')).toMatchObject({ ran: 0, failures: [] });
 });
 
+test('what a failed module alone has defined is forgotten, what others have too stays', async () => {
+  const kept = defineInterface('init/kept', { version: 1, functions: { f: stub.value('kept') } });
+  const body = `import { defineInterface, stub } from 'coexist/module';
+    const declare = (name) => defineInterface(name, { version: 1, functions: { f: stub.noop() } });
+    declare('init/kept');
+    declare('init/forgotten').implement({ f() {} });
+    throw new Error('broken');`;
+  const { loader } = aHost([[{ name: 'm' }, body]]);
+  expect(told(await loader.load('m'))).toBe('failed COEXIST_EFAILED m');
+  const fresh = defineInterface('init/forgotten', { version: 2, functions: { g: stub.value('other') } });
+  expect([fresh.g(), kept.f()]).toEqual(['other', 'kept']);
+  expect(() => defineInterface('init/kept', { version: 2, functions: { f: stub.noop() } })).toThrow(/version/);
+});
+
 test('an entry that throws in a later phase takes the module back out, with what depends on it', async () => {
   const { loader, state } = aHost([
     failing,

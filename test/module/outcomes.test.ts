@@ -296,6 +296,31 @@ const CASES: readonly Case[] = [
   },
 ];
 
+test('an interface that the program implements, and one that the process has in another version, are refused', async () => {
+  const own = defineInterface('outcomes/own', { version: 1, functions: { f: stub.noop() } });
+  own.implement({ f: () => undefined });
+  const implementing = (name: string, interfaceName: string, version: number): ModuleSource => [
+    { name, interfaces: { [interfaceName]: version } },
+    `import { implement } from 'coexist/module'; globalThis.journal.push('${name}');
+     implement('${interfaceName}', { version: ${version}, functions: { f() {} } });`,
+  ];
+  const { loader } = aHost([
+    implementing('taken', 'outcomes/own', 1),
+    implementing('first', 'outcomes/versions', 1),
+    implementing('second', 'outcomes/versions', 2),
+  ]);
+  const taken = await loader.load('taken');
+  expect(told(taken)).toBe('refused interface taken');
+  expect(taken.message).toMatch(/outcomes\/own.*the program itself/);
+  expect(told(await loader.load('first'))).toBe('loaded');
+  const second = await loader.load('second');
+  expect(told(second)).toBe('refused interface second');
+  expect(second.message).toMatch(/version 2 of interface "outcomes\/versions", expected 1, which the process has/);
+  expect(journal()).toEqual(['first']);
+  own.withdraw();
+  expect(told(await loader.load('taken'))).toBe('loaded');
+});
+
 const table = defineInterface('outcomes/defined', { version: 2, functions: { f: stub.value('stub'), g: stub.noop() } });
 
 test.each(CASES)('$is', async ({ modules = M, options, spoil, manifest, load = 'm', ...expected }) => {
