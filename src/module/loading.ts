@@ -17,7 +17,7 @@ import { noteInterface } from './interface-word.js';
 import type { ManifestModule } from './manifest.js';
 import type { Settings } from './options.js';
 import { misfit, otherVersion, taken } from './provided.js';
-import { enter, type ModuleRecord, markLoaded, onceOf, recordOf } from './record.js';
+import { enter, type ModuleRecord, markLoaded, markUnloaded, onceOf, recordOf } from './record.js';
 import { refusedBuild, refusedProcess } from './refusals.js';
 import { moduleOf, needed } from './registry.js';
 import { type Ending, type InitEntry, type ThreadModule, threadModules } from './thread-state.js';
@@ -182,6 +182,7 @@ export function beginLoading(
     if (mark >= 0) evaluating.splice(mark, 1);
     shims.delete(module.number);
     controller.abort(ending.error);
+    if (wasLoaded) markUnloaded(record as ModuleRecord);
     leave();
     for (const each of [...modules.values()]) {
       if (each.fingerprint === fingerprint && each.depends.includes(name)) each.steps.discard(ending);

@@ -164,6 +164,13 @@ export function markLoaded({ place }: ModuleRecord): void {
   if (row !== undefined) Atomics.store(i32, phaseIndex(row), Atomics.load(i32, phaseIndex(row)) | MODULE_LOADED);
 }
 
+/** The module is not loaded in this thread any more, which cannot leave yet. */
+export function markUnloaded({ place }: ModuleRecord): void {
+  const { i32 } = place.ground.views;
+  const row = ownRow(place);
+  if (row !== undefined) Atomics.store(i32, phaseIndex(row), Atomics.load(i32, phaseIndex(row)) & ~MODULE_LOADED);
+}
+
 /** This thread does not have the module any more. Not while it is inside an initialiser of `onceOf`, or waits for one. */
 export function leaveModule({ place }: ModuleRecord): void {
   const row = ownRow(place);

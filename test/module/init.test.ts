@@ -1,7 +1,7 @@
 // Initialisers: inert until the whole module is loaded, each once, in its phase, before or after the load; failing ones take their
 // module with them (docs/ABI.md, clause 72 for those of the process).
 
-import { createLoader, defineInterface, moduleInit, stub } from 'coexist/module';
+import { createLoader, defineInterface, inspectModules, moduleInit, stub } from 'coexist/module';
 import { beforeEach, expect, test } from 'vitest';
 import { aHost, journal, newJournal, noting, told, written } from '../support/loaders.js';
 import type { ModuleSource } from '../support/modules.js';
@@ -220,6 +220,19 @@ test('a module has 16 initialisers of the process at most', async () => {
   expect(told(await loader.load('few'))).toBe('loaded');
   expect(told(await loader.load('many'))).toBe('failed COEXIST_EFAILED many');
   expect(await loader.callInit('t')).toEqual({ type: 't', ran: 16, failures: [] });
+});
+
+test('a thread inside an initialiser of the process keeps the module for the process, and does not have it loaded', async () => {
+  const body = `${BOUND}
+    moduleInit('t', () => new Promise((resolve) => { globalThis.release = resolve; }), { scope: 'process' });`;
+  const { loader, area } = aHost([[{ name: 'm' }, body]]);
+  const threads = (): unknown => inspectModules({ area }).flatMap((each) => each.threads.map(({ loaded }) => loaded));
+  expect(told(await loader.load('m'))).toBe('loaded');
+  expect(threads()).toEqual([true]);
+  expect(await loader.callInit('t', { timeout: 50 })).toMatchObject({ failures: [{ module: 'm' }] });
+  expect([loader.list()[0]?.state, threads()]).toEqual(['unloaded', [false]]);
+  (globalThis as unknown as { release(): void }).release();
+  await expect.poll(threads).toEqual([]);
 });
 
 test('an initialiser of the process that was given up is waited for by the next load', async () => {
