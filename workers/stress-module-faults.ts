@@ -4,15 +4,19 @@
 import { createRequire } from 'node:module';
 import { MODULES_KEY } from 'coexist/abi';
 import type { ThreadContext } from './stress-data-topic.js';
-import { FACE_FUNCTIONS, faceOf, MODULES } from './stress-module-files.js';
+import { faceOf, MODULES } from './stress-module-files.js';
 import type { Instances } from './stress-module-notes.js';
 
 // The namespace of an import has no symbols that were put onto the exports later.
 const threads = createRequire(import.meta.url)('node:worker_threads') as object;
 
+/** What the functions of an interface reach: the prototype of one object (src/module/table.ts). */
 interface Patched {
-  functions: Record<string, () => number>;
+  readonly current: { readonly calls: readonly (() => number)[] };
 }
+
+const switchTo = ({ current }: Patched, calls: readonly (() => number)[]): unknown =>
+  Object.setPrototypeOf(current, { ...Object.getPrototypeOf(current), calls });
 
 /** Of this thread, by the anchor that its copies share them by (docs/ABI.md, clause 74). */
 function interfaces(): Map<string, unknown> {
@@ -23,7 +27,7 @@ function interfaces(): Map<string, unknown> {
   return modules!.interfaces;
 }
 
-/** Returns whether it was planted: it needs a module that this thread has. */
+/** Returns whether that was all: it needs a module that this thread has. */
 export async function plantModuleFault(
   fault: string,
   { me, ledger }: ThreadContext,
@@ -38,17 +42,21 @@ export async function plantModuleFault(
       await instances.once(name);
       break;
     case 'half-patched':
-      face(name).functions = { ...face(name).functions, [FACE_FUNCTIONS[1]]: () => -1 };
+      switchTo(
+        face(name),
+        face(name).current.calls.with(1, () => -1),
+      );
       break;
     case 'left-patched':
-      face('throws').functions = face(name).functions;
+      switchTo(face('throws'), face(name).current.calls);
       break;
     case 'two-builds':
       ledger.keep(me, k, 2 - (instances.buildOf(name) as number));
       break;
     case 'row-kept':
       ledger.keep(me, k, 0);
-      break;
+      // At every turn: a load would note it again.
+      return false;
     default:
       // One of the library's.
       return true;

@@ -158,7 +158,7 @@ function judge(context: JudgeContext): Judge {
 
   function wrong({ live, leaving }: Census): string | undefined {
     const listed = api.inspectModules();
-    for (const [k, name] of MODULES.entries()) {
+    for (const [k, name] of [...MODULES, ...BROKEN].entries()) {
       const found = listed.find((module) => module.name === name);
       const rows = found?.threads.filter(({ loaded }) => loaded).length ?? 0;
       const loading = (found?.threads.length ?? 0) - rows;
@@ -167,7 +167,7 @@ function judge(context: JudgeContext): Judge {
       const doubtful = live.length - staying.length + leaving.length;
       let having = 0;
       for (const me of staying) {
-        const kept = ledger.kept(me, k);
+        const kept = k < MODULES.length ? ledger.kept(me, k) : 0;
         if (kept === 0) continue;
         having++;
         const build = BUILDS[kept - 1];

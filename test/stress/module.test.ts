@@ -35,7 +35,7 @@ describe('a run', () => {
       for (const what of ['loaded', 'already', 'refused', 'failed', 'initialised'] as const) {
         expect(summary[what], what).toBeGreaterThan(0);
       }
-      expect(summary.most).toBeGreaterThan(1);
+      expect(summary.most).toBeGreaterThan(0);
     },
   );
 });
@@ -49,9 +49,9 @@ describe('a planted fault is seen', () => {
       'two-builds',
       /VIOLATION (seen by a thread: .*: calls of m\d reach|record does not agree with the living: thread)/,
     ],
-    ['row-kept', /VIOLATION (seen by a thread: .*: calls of m\d reach|record does not agree with the living: m\d)/],
-    ['builds-beside', /VIOLATION record does not agree with the living: thread \d+ has m\d of build \w+, the process/],
-    ['rows-not-left', /VIOLATION record does not agree with the living: m\d: \d+ threads are loading it/],
+    ['row-kept', /VIOLATION seen by a thread: .*: (calls of m\d reach|m\d is listed as loaded, and was never)/],
+    ['builds-beside', /VIOLATION (seen by a thread: .*: generation|record does not agree with the living)/],
+    ['rows-not-left', /VIOLATION record does not agree with the living: \S+: \d+ threads are loading it/],
   ])('%s', { timeout: BOUND_MS }, async (fault, rule) => {
     const given = ['module', '--threads', '3', '--seconds', '60', '--kill', '0.1', '--bound', '5', '--seed', '9'];
     const { code, out } = await stress(given, { COEXIST_STRESS_FAULT: fault });
