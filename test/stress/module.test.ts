@@ -47,7 +47,7 @@ describe('a planted fault is seen', () => {
     ['left-patched', /VIOLATION seen by a thread: .*: throws cannot be loaded, and its interface is not stubs/],
     [
       'two-builds',
-      /VIOLATION (seen by a thread: .*: calls of m\d reach|record does not agree with the living: thread)/,
+      /VIOLATION (seen by a thread: thread 0: .*\bbuild \w+|record does not agree with the living: thread)/,
     ],
     ['row-kept', /VIOLATION seen by a thread: .*: (calls of m\d reach|m\d is listed as loaded, and was never)/],
     ['builds-beside', /VIOLATION (seen by a thread: .*: generation|record does not agree with the living)/],
