@@ -111,7 +111,7 @@ async function compare(
   const sample = (how: LoadingThread['how']) => async () => ({ overriddenDuration: await inWorker({ ...data, how }) });
   const times = await interleave(
     { load: { ops: 1, sample: sample('load') }, plain: { ops: 1, sample: sample(plain) } },
-    { rounds: ROUNDS, samples: 3, warmup: 1 },
+    { rounds: ROUNDS, samples: 5, warmup: 1 },
   );
   return row(`load() of ${what} over ${plain}() and sha256`, times.load, times.plain, bar);
 }
