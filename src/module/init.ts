@@ -101,7 +101,8 @@ export async function callPhase(
     const entry = module && nextOf(module.entries, type);
     if (module === undefined || entry === undefined) break;
     const begun = entry.running === undefined;
-    if (!(await limit.within(module.steps.run(entry))) && !entry.done) {
+    // Whoever has begun it gives it up.
+    if (!(await limit.within(module.steps.run(entry))) && begun && !entry.done) {
       module.steps.discard(limit.ending(module.name, module.doing));
     }
     if (begun && entry.done) ran++;
@@ -147,13 +148,14 @@ async function callBuiltin(type: string, limit: RequestLimit, failures: InitFail
 }
 
 function runBuiltin(entry: InitEntry, signal: AbortSignal): Promise<void> {
-  entry.running ??= (async () => {
+  // Noted before it begins: what it does may call the phase again.
+  entry.running ??= Promise.resolve().then(async () => {
     try {
       await entry.fn({ module: undefined, type: entry.type, signal });
     } finally {
       // Also where it threw: it is not begun again.
       entry.done = true;
     }
-  })();
+  });
   return entry.running;
 }

@@ -98,11 +98,13 @@ export function beginLoading(
   };
 
   async function run(each: InitEntry): Promise<void> {
-    each.running ??= begin(each);
+    // Noted before it begins: what it does may ask for it again.
+    each.running ??= Promise.resolve().then(() => begin(each));
     await each.running.catch(() => undefined);
   }
 
   async function begin(each: InitEntry): Promise<void> {
+    if (module.state === 'failed') return;
     const number = module.entries.indexOf(each) + 1;
     const doing = `running its initialiser ${number}, of type ${show(each.type)}`;
     module.doing = doing;
