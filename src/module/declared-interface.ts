@@ -17,9 +17,10 @@ export interface Shape {
 /** @throws COEXIST_EINVAL */
 export function slotsOf(
   name: string,
-  { version, functions }: InterfaceDeclaration<object>,
+  declaration: InterfaceDeclaration<object>,
 ): { readonly version: number; readonly stubs: ReadonlyMap<string, Stub<unknown>> } {
   requireName(name);
+  const { version, functions } = requireDeclaration(declaration);
   requireVersion(version);
   requireObject(functions);
   const stubs = new Map<string, Stub<unknown>>();
@@ -45,8 +46,9 @@ export interface ImplementationDeclaration {
  * Takes an implementation in, reading each property once: what becomes of the object later changes nothing.
  * @throws COEXIST_EINVAL, COEXIST_EREFUSED (a getter throws)
  */
-export function implementationOf(name: string, { version, functions }: ImplementationDeclaration): Implementation {
+export function implementationOf(name: string, declaration: ImplementationDeclaration): Implementation {
   requireName(name);
+  const { version, functions } = requireDeclaration(declaration);
   requireVersion(version);
   requireObject(functions);
   try {
@@ -161,6 +163,11 @@ function otherwise(name: string, how: string, found: unknown, expected: unknown)
 export function requireName(name: unknown): asserts name is string {
   if (typeof name === 'string' && INTERFACE_NAME.test(name)) return;
   throw invalid('name', name, '1 to 64 of A-Z a-z 0-9 . _ @ + - : /, the first a letter or digit');
+}
+
+function requireDeclaration<D>(declaration: D): D {
+  if (typeof declaration === 'object' && declaration !== null) return declaration;
+  throw invalid('declaration', declaration, 'an object, as { version: 1, functions }');
 }
 
 function requireObject(functions: unknown): asserts functions is object {
