@@ -36,5 +36,12 @@ export function forwarder(record: InterfaceState, name: string, index: number): 
 
 /** Functions with the object that they are called on; whatever properties of their own they have. */
 export function boundTo(self: object, functions: readonly AnyFunction[]): readonly AnyFunction[] {
-  return functions.map((fn) => Reflect.apply(Function.prototype.bind, fn, [self]));
+  return functions.map((fn) => {
+    try {
+      return Reflect.apply(Function.prototype.bind, fn, [self]);
+    } catch {
+      // Its name, or its length, is a getter that throws: nothing may stop a switch that has begun.
+      return (...args: never[]): unknown => Reflect.apply(fn, self, args);
+    }
+  });
 }
