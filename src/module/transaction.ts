@@ -15,7 +15,7 @@ import type { Settings } from './options.js';
 import type { Outcome } from './outcome.js';
 import { planFor } from './plan.js';
 import { refusedInterface, refusedProcess } from './refusals.js';
-import { besideKey, needed } from './registry.js';
+import { besideKey, moduleOf, needed } from './registry.js';
 import type { Ending, ThreadModule } from './thread-state.js';
 import { unlisted } from './unlisted.js';
 
@@ -78,16 +78,16 @@ function claimAll(
 function claim(settings: Settings, modules: Map<string, ThreadModule>, entry: ManifestModule): ThreadModule | Ending {
   const { name } = entry;
   const { fingerprint, origin } = settings;
+  const here = moduleOf(modules, name, fingerprint);
+  if (here !== undefined) return here;
   const first = modules.get(name);
   if (first === undefined) return beginLoading(settings, entry, modules, name);
-  if (first.fingerprint === fingerprint) return first;
   if (settings.otherBuilds === 'refuse') {
     const expected = { fingerprint, path: origin };
     const path = first.path === '' ? 'a file that is being looked for' : first.path;
     return endingOf(refusedProcess(name, { fingerprint: first.fingerprint, path }, expected));
   }
-  const key = besideKey(name, fingerprint);
-  return modules.get(key) ?? beginLoading(settings, entry, modules, key);
+  return beginLoading(settings, entry, modules, besideKey(name, fingerprint));
 }
 
 /** Two modules of one plan that implement the same interface. */
