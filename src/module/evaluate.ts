@@ -57,10 +57,22 @@ async function esModule(source: Source, entry: ManifestModule, options: Evaluate
   const url = modules.textUrl(parts, `${entry.name}-${options.number}`);
   const end = begin({ number: options.number, synchronous: false });
   try {
-    return { exports: await modules.importUrl(url), url };
+    const { exports } = await imported(url, source.text, `${entry.name}-${options.number}`);
+    return { exports, url };
   } finally {
     end();
   }
+}
+
+const THEN =
+  /\bexport\s*(?:\*|[{][^}]*\bthen\b|(?:const|let|var)\b[^=;]*\bthen\b|(?:async\s+)?(?:function|class)[\s*]+then\b)/;
+
+/** import() takes a namespace with a function `then` for a promise, and calls that; inside another module's it is a value. */
+async function imported(url: string, text: string, label: string): Promise<{ readonly exports: unknown }> {
+  const { modules } = host;
+  if (!THEN.test(text)) return { exports: await modules.importUrl(url) };
+  const around = `import * as exports from ${JSON.stringify(url)};\nexport { exports };`;
+  return (await modules.importUrl(modules.textUrl([around], label))) as { exports: unknown };
 }
 
 /** Undefined: as it is written. */
@@ -171,7 +183,7 @@ function undeclared(specifier: unknown, entry: ManifestModule): CoexistError {
 function failure(thrown: unknown, entry: ManifestModule, options: EvaluateOptions): CoexistError {
   const { path, timeout } = options;
   const where = `module ${show(entry.name)} at ${path}`;
-  if ((thrown as { code?: unknown } | null)?.code === 'ERR_SCRIPT_EXECUTION_TIMEOUT') {
+  if (attempt(() => (thrown as { code?: unknown } | null)?.code) === 'ERR_SCRIPT_EXECUTION_TIMEOUT') {
     return new CoexistError('COEXIST_ETIMEDOUT', `${where} was still evaluating after ${timeout} ms`, {
       found: 'a text that had not ended',
       expected: `one that ends within ${timeout} ms`,
@@ -179,13 +191,23 @@ function failure(thrown: unknown, entry: ManifestModule, options: EvaluateOption
       cause: thrown,
     });
   }
-  const message = host.clone.isError(thrown) ? readable(thrown, entry, options) : show(thrown);
+  const text = attempt(() => (host.clone.isError(thrown) ? readable(thrown, entry, options) : show(thrown)));
+  const message = text ?? 'something without a text';
   return new CoexistError('COEXIST_EFAILED', `${where} failed as it was evaluated: ${message.replace(/\.$/, '')}`, {
     found: message,
     expected: 'a text that is evaluated to its end',
     remedy: 'Correct the module; nothing of it is left in this thread.',
     cause: thrown,
   });
+}
+
+/** Properties of what a module has thrown may throw, too. */
+function attempt<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch {
+    return undefined;
+  }
 }
 
 const TEXT_URL = /data:text\/javascript;base64,[A-Za-z0-9+/=]*#([\w.@+-]+)/g;
@@ -202,5 +224,5 @@ function readable(error: Error, { name }: ManifestModule, { path, number }: Eval
     // A frozen error stays as it is.
   }
   const line = error.name === 'SyntaxError' ? /^[^\n]*:(\d+)\n/.exec(error.stack ?? '')?.[1] : undefined;
-  return `${error.name}: ${short(error.message)}${line === undefined ? '' : ` (line ${line})`}`;
+  return `${error.name}: ${short(String(error.message))}${line === undefined ? '' : ` (line ${line})`}`;
 }
