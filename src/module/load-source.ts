@@ -40,6 +40,8 @@ export async function callLoaded(
 ): Promise<unknown> {
   let first: Outcome | undefined;
   for (const source of [...sources]) {
+    // It may have been disposed while another was waited for.
+    if (!sources.has(source)) continue;
     const module = source.moduleOf(entry.name);
     if (module === undefined) continue;
     const outcome = await source.load(module);

@@ -37,6 +37,11 @@ export function beginLoading(
   let source: Source | undefined;
   let record: ModuleRecord | undefined;
   let held = false;
+  let end = (): void => undefined;
+  /** As it is given up: nobody waits any longer for what it is at. */
+  const ended = new Promise<void>((resolve) => {
+    end = resolve;
+  });
   /** Process-wide initialisers that have not come back. */
   let inside = 0;
 
@@ -94,13 +99,13 @@ export function beginLoading(
       const ending = misfit(module, entry);
       if (ending !== undefined) discard(ending);
     });
-    return evaluation;
+    return Promise.race([evaluation, ended]);
   };
 
   async function run(each: InitEntry): Promise<void> {
     // Noted before it begins: what it does may ask for it again.
     each.running ??= Promise.resolve().then(() => begin(each));
-    await each.running.catch(() => undefined);
+    await Promise.race([each.running.catch(() => undefined), ended]);
   }
 
   async function begin(each: InitEntry): Promise<void> {
@@ -183,6 +188,7 @@ export function beginLoading(
     const mark = evaluating.findIndex(({ number }) => number === module.number);
     if (mark >= 0) evaluating.splice(mark, 1);
     shims.delete(module.number);
+    end();
     controller.abort(ending.error);
     if (wasLoaded) markUnloaded(record as ModuleRecord);
     leave();
@@ -206,7 +212,7 @@ export function beginLoading(
     let promise: Promise<void> | undefined;
     return () => {
       promise ??= step(doing, body);
-      return promise;
+      return Promise.race([promise, ended]);
     };
   }
 
