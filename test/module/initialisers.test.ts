@@ -1,6 +1,6 @@
 // Initialisers that turn against the loader: each runs once all the same, every wait ends, and what is given up leaves nothing behind.
 
-import { createLoader, type Loader, moduleInit } from 'coexist/module';
+import { type Loader, moduleInit } from 'coexist/module';
 import { beforeEach, expect, test } from 'vitest';
 import { aHost, journal, newJournal, noting, told, written } from '../support/loaders.js';
 

@@ -1,0 +1,333 @@
+// What a module, or its caller, does to break the loader: outcomes stay values, a load stays whole or nothing, and the thread's state is
+// as it was.
+
+import { createArea } from 'coexist';
+import {
+  createLoader,
+  defineInterface,
+  fingerprint,
+  implement,
+  inspectModules,
+  moduleInit,
+  stub,
+} from 'coexist/module';
+import { beforeEach, expect, test } from 'vitest';
+import { aHost, journal, newJournal, noting, type TestHost, told } from '../support/loaders.js';
+import { aBuild, type ModuleSource, writeBuild } from '../support/modules.js';
+
+beforeEach(() => {
+  newJournal();
+});
+
+interface Anchor {
+  readonly areas: ReadonlyMap<number, ReadonlyMap<string, unknown>>;
+  readonly interfaces: ReadonlyMap<string, unknown>;
+  readonly builtin: readonly unknown[];
+  readonly evaluating: readonly unknown[];
+  readonly shims: ReadonlyMap<number, unknown>;
+  readonly holds: ReadonlyMap<string, number>;
+}
+
+/** All that the thread and the process have of modules, found by the contract (clauses 72 and 74) and not by the library. */
+function everything({ area, loader }: TestHost): unknown {
+  const threads = process.getBuiltinModule('node:worker_threads') as unknown as Record<symbol, Anchor>;
+  const { areas, interfaces, builtin, evaluating, shims, holds } = threads[Symbol.for('coexist.modules.v1')] as Anchor;
+  const inspected = area.inspect();
+  return {
+    modules: [...(areas.get(area.id)?.keys() ?? [])],
+    interfaces: [...interfaces.keys()],
+    lengths: [areas.size, builtin.length, evaluating.length, shims.size, holds.size],
+    list: loader.list(),
+    process: inspectModules({ area }),
+    slots: inspected.slots,
+  };
+}
+
+const revoked = '(() => { const { proxy, revoke } = Proxy.revocable({}, {}); revoke(); return proxy; })()';
+const imports = "import { defineInterface, implement, moduleInit, stub } from 'coexist/module';";
+
+test.each([
+  ['nothing', 'throw undefined;'],
+  ['null', 'throw null;'],
+  ['a symbol', "throw Symbol('x');"],
+  ['a proxy that is revoked', `throw ${revoked};`],
+  ['an object whose code is a getter that throws such a proxy', `throw { get code() { throw ${revoked}; } };`],
+  ['an error without a message', 'throw Object.assign(new Error(), { message: undefined });'],
+  [
+    'an error whose message is a getter that throws',
+    "throw Object.defineProperty(new Error(), 'message', { get() { throw 1; } });",
+  ],
+  ['an error whose name is a symbol', "throw Object.assign(new Error('x'), { name: Symbol('x') });"],
+  ['an error that is frozen', "throw Object.freeze(new Error('x'));"],
+])('what is thrown may be %s, in a text and in an initialiser', async (_, text) => {
+  const host = aHost([
+    [{ name: 'esm' }, `${imports}\n${text}`],
+    [{ name: 'cjs', type: 'commonjs' }, `require('coexist/module'); ${text}`, 'cjs.cjs'],
+    [{ name: 'init' }, `${imports}\nmoduleInit('t', () => { ${text} });`],
+    [{ name: 'async' }, `${imports}\nmoduleInit('t', async () => { await null; ${text} }, { scope: 'process' });`],
+  ]);
+  await host.loader.callInit('t');
+  const before = everything(host);
+  for (const name of ['esm', 'cjs', 'init', 'async']) {
+    const outcome = await host.loader.load(name);
+    expect(told(outcome)).toBe(`failed COEXIST_EFAILED ${name}`);
+    expect(outcome.message).toContain(`"${name}"`);
+    expect(everything(host)).toEqual(before);
+  }
+});
+
+test.each([
+  ['a getter that throws', "{ get f() { throw new Error('getter'); }, g() {} }", 'failed COEXIST_EFAILED m'],
+  ['no functions', '{ f: 1, g: null }', 'refused interface m'],
+  ['a class', '{ f: class {}, g() {} }', 'loaded'],
+  [
+    'functions with a name that throws',
+    "{ f: Object.defineProperty(() => 'f', 'name', { get() { throw 1; } }), g() {} }",
+    'loaded',
+  ],
+  [
+    'functions that are proxies which show nothing',
+    "{ f: new Proxy(() => 'f', { get() { throw 1; }, getOwnPropertyDescriptor() { throw 1; } }), g() {} }",
+    'loaded',
+  ],
+  ['functions with a bind of their own', "{ f: Object.assign(() => 'f', { bind: () => 1 }), g() {} }", 'loaded'],
+])('functions of an interface may be %s', async (_, functions, expected) => {
+  const host = aHost([
+    [
+      { name: 'm', interfaces: { 'hostile/f': 1, 'hostile/z': 1 } },
+      `${imports}\nimplement('hostile/f', { version: 1, functions: ${functions} });\nimplement('hostile/z', { version: 1, functions: { z: () => 'z' } });`,
+    ],
+  ]);
+  const table = defineInterface('hostile/f', { version: 1, functions: { f: stub.value('stub'), g: stub.noop() } });
+  const last = defineInterface('hostile/z', { version: 1, functions: { z: stub.value('stub') } });
+  const before = everything(host);
+  expect(told(await host.loader.load('m'))).toBe(expected);
+  if (expected === 'loaded') {
+    expect([table.status().provider, last.status().provider, last.z()]).toEqual(['m', 'm', 'z']);
+    if (!functions.includes('class')) expect(table.f()).toBe('f');
+  } else {
+    expect(everything(host)).toEqual(before);
+    expect([table.f(), last.z()]).toEqual(['stub', 'stub']);
+  }
+  table.withdraw();
+  last.withdraw();
+});
+
+test('what a module exports may be called then', async () => {
+  const then = "globalThis.journal.push('called');";
+  const { loader } = aHost(
+    [
+      [{ name: 'a' }, `export function then() { ${then} } export const value = 1;`],
+      [{ name: 'b' }, `const then = () => { ${then} }; export { then, then as 'a b' };`],
+      [{ name: 'c' }, `const x = () => { ${then} }; export { x as then };`],
+      [{ name: 'd' }, `export const { then } = { then() { ${then} } };`],
+      [{ name: 'e', depends: ['a'] }, "export * from 'a';"],
+      [{ name: 'f', type: 'commonjs' }, `exports.then = () => { ${then} };`, 'f.cjs'],
+      [
+        { name: 'g', depends: ['a', 'f'] },
+        "import { then } from 'a'; import { then as other } from 'f'; export const types = [typeof then, typeof other];",
+      ],
+      [{ name: 'h' }, 'export default async function* then() {}'],
+    ],
+    { timeout: 2000 },
+  );
+  for (const name of 'abcdefg') {
+    const outcome = await loader.load(name);
+    expect([name, told(outcome)]).toEqual([name, 'loaded']);
+    const { exports } = outcome as { exports: Record<string, unknown> };
+    if (name !== 'g') expect(typeof exports['then']).toBe('function');
+    else expect(exports['types']).toEqual(['function', 'function']);
+  }
+  expect(await loader.load('h')).toMatchObject({ outcome: 'loaded', exports: { default: expect.any(Function) } });
+  expect(journal()).toEqual([]);
+});
+
+test.each([
+  ['a function', 'module.exports = () => 5;', "import m from 'm'; export const found = m();"],
+  ['null', 'module.exports = null;', "import m from 'm'; export const found = m === null ? 5 : 0;"],
+  ['a number', 'module.exports = 5;', "import m from 'm'; export const found = m;"],
+  [
+    'a default beside others',
+    "Object.assign(exports, { __esModule: true, default: 1, 'a b': 5, __proto__: 7 });",
+    "import { 'a b' as found } from 'm'; export { found };",
+  ],
+  [
+    'a getter that throws',
+    "Object.defineProperty(exports, 'x', { enumerable: true, get() { throw 1; } }); exports.found = 5;",
+    "import { found } from 'm'; export { found };",
+  ],
+])('a CommonJS module may export %s', async (_, text, user) => {
+  const { loader } = aHost([
+    [{ name: 'm', type: 'commonjs' }, text, 'm.cjs'],
+    [{ name: 'user', depends: ['m'] }, user],
+  ]);
+  expect(await loader.load('user')).toMatchObject({ outcome: 'loaded', exports: { found: 5 } });
+});
+
+test('what a module that comes to nothing has defined may be defined otherwise behind it', async () => {
+  const define = (version: number, rest: string): string =>
+    `${imports}\nexport const table = defineInterface('hostile/own', { version: ${version}, functions: { f${version}: stub.value(${version}) } });\n${rest}`;
+  const host = aHost([
+    [{ name: 'bad' }, define(1, "throw new Error('no');")],
+    [{ name: 'good' }, define(2, '')],
+  ]);
+  const before = everything(host);
+  expect(told(await host.loader.load('bad'))).toBe('failed COEXIST_EFAILED bad');
+  expect(everything(host)).toEqual(before);
+  expect(told(await host.loader.load('good'))).toBe('loaded');
+  expect(defineInterface('hostile/own', { version: 2, functions: { f2: stub.value(0) } }).f2()).toBe(2);
+});
+
+test('what others have defined, too, stays', async () => {
+  const shared = "defineInterface('hostile/shared', { version: 1, functions: { f: stub.value(1) } });";
+  const host = aHost([
+    [{ name: 'bad' }, `${imports}\n${shared}\nglobalThis.journal.push('defined');\nawait globalThis.gate;\nthrow 1;`],
+  ]);
+  let open = (): void => undefined;
+  Object.assign(globalThis, {
+    gate: new Promise<void>((resolve) => {
+      open = resolve;
+    }),
+  });
+  const load = host.loader.load('bad');
+  while (!journal().includes('defined')) await new Promise((resolve) => setTimeout(resolve, 5));
+  const table = defineInterface('hostile/shared', { version: 1, functions: { f: stub.value(1) } });
+  open();
+  expect(told(await load)).toBe('failed COEXIST_EFAILED bad');
+  expect(defineInterface('hostile/shared', { version: 1, functions: { f: stub.value(1) } })).toBe(table);
+});
+
+test('a build beside another that is gone meanwhile is still the one that is loaded', async () => {
+  const first = aHost([[{ name: 'm' }, `${imports}\nmoduleInit('t', () => { throw 1; });`]]);
+  expect(told(await first.loader.load('m'))).toBe('loaded');
+  const { dir, manifest } = writeBuild([[{ name: 'm', fingerprint: aBuild('other') }, noting('other')]]);
+  const options = {
+    fingerprint: aBuild('other'),
+    dirs: [dir],
+    manifest,
+    area: first.area,
+    otherBuilds: 'allow',
+  } as const;
+  using second = createLoader(options);
+  expect(told(await second.load('m'))).toBe('loaded');
+  expect((await first.loader.callInit('t')).failures).toMatchObject([{ module: 'm' }]);
+  expect(told(await second.load('m'))).toBe('already');
+  expect(journal()).toEqual(['other']);
+});
+
+test('a request learns at once that what it shares was discarded', async () => {
+  const { loader } = aHost([
+    [{ name: 'm' }, `${imports}\nmoduleInit('t', () => new Promise(() => {}));`],
+    [{ name: 'user', depends: ['m'] }, ''],
+  ]);
+  await loader.load('m');
+  const phase = loader.callInit('t', { timeout: 50 });
+  // It waits for the initialiser that has begun, for as long as the file's timeout and not 50 ms.
+  const user = await loader.load('user', { timeout: 2 ** 31 - 1 });
+  expect(told(user)).toBe('failed COEXIST_ETIMEDOUT m');
+  expect((await phase).failures).toMatchObject([{ module: 'm', error: { code: 'COEXIST_ETIMEDOUT' } }]);
+});
+
+test('wrong arguments are errors of their own, and change nothing', async () => {
+  const host = aHost([[{ name: 'm' }, noting('m')]]);
+  const { loader, options } = host;
+  const area = createArea();
+  const before = everything(host);
+  const f = { f: stub.noop() };
+  const wrong: (() => unknown)[] = [
+    () => defineInterface('x', undefined as never),
+    () => defineInterface('x', null as never),
+    () => defineInterface('', { version: 1, functions: f }),
+    () => defineInterface('x', { version: 0, functions: f }),
+    () => defineInterface('x', { version: 1, functions: {} }),
+    () => defineInterface('x', { version: 1, functions: { ['th' + 'en']: stub.noop() } }),
+    () => defineInterface('x', { version: 1, functions: { f: (() => 1) as never } }),
+    () => implement('x', undefined as never),
+    () => implement('x', { version: 65536, functions: {} }),
+    () => implement('x', { version: 1, functions: (() => 1) as never }),
+    () => stub.value(() => 1),
+    () => stub.throws(5 as never),
+    () => moduleInit('', () => 1),
+    () => moduleInit('t', 5 as never),
+    () => moduleInit('t', () => 1, { scope: 'area' as never }),
+    () => moduleInit('t', () => 1, { scope: 'process' }),
+    () => fingerprint(undefined as never),
+    () => fingerprint({ inputs: { options: { f: () => 1 } as never } }),
+    () => createLoader(undefined as never),
+    () => createLoader({ ...options, area: {} as never }),
+    () => createLoader({ ...options, timeout: Number.NaN }),
+    () => createLoader({ ...options, dirs: [new URL('http://localhost/')] }),
+    () => createLoader({ ...options, manifest: null as never }),
+    () => inspectModules({ area: 5 as never }),
+    () => loader.load(Symbol('m') as never),
+    () => loader.load('m', null as never),
+    () => loader.load('m', { timeout: Number.POSITIVE_INFINITY }),
+    () => loader.load('m', { timeout: '5' as never }),
+    () => loader.load('m', { signal: 5 as never }),
+    () => loader.loadFor(null as never),
+    () => loader.loadFor({ object: 'a', option: 'b' } as never),
+    () => loader.loadPresent(5 as never),
+    () => loader.callInit(Symbol('t') as never),
+  ];
+  for (const each of wrong) {
+    const error = await (async () => await each())().then(
+      () => undefined,
+      (thrown: unknown) => thrown,
+    );
+    expect(error, String(each)).toMatchObject({ code: 'COEXIST_EINVAL', remedy: expect.stringMatching(/./) });
+    expect(error, String(each)).toHaveProperty('expected');
+  }
+  expect(everything(host)).toEqual(before);
+  expect(area.inspect().slots).toEqual([]);
+});
+
+test('a load without time, or with a signal that was aborted, has run nothing, and leaves what is loaded', async () => {
+  const modules: readonly ModuleSource[] = [
+    [{ name: 'm' }, noting('m', ['t'])],
+    [{ name: 'user', depends: ['m'] }, noting('user')],
+  ];
+  const host = aHost(modules);
+  const signal = AbortSignal.abort(new Error('enough'));
+  const before = everything(host);
+  expect(told(await host.loader.load('user', { timeout: 0 }))).toMatch(/^failed COEXIST_ETIMEDOUT/);
+  const outcome = await host.loader.load('user', { signal });
+  expect(told(outcome)).toMatch(/^failed COEXIST_EABORTED/);
+  expect(outcome.message).toContain('enough');
+  expect([everything(host), journal()]).toEqual([before, []]);
+  expect(told(await host.loader.load('user'))).toBe('loaded');
+  const after = everything(host);
+  expect(told(await host.loader.load('user', { timeout: 0 }))).toBe('already');
+  expect(told(await host.loader.load('user', { signal }))).toBe('failed COEXIST_EABORTED user');
+  expect([everything(host), journal()]).toEqual([after, ['m', 'user']]);
+});
+
+test('a load may be given up at every step; the next one is whole', async () => {
+  const text = `${imports}
+    globalThis.reached('evaluate'); await null; globalThis.reached('resume');
+    moduleInit('t', () => globalThis.reached('init')); moduleInit('t', async () => { await null; globalThis.reached('once'); }, { scope: 'process' });`;
+  const shared = globalThis as { reached?: (step: string) => void };
+  for (const step of ['now', 'tick', 'evaluate', 'resume', 'init', 'once']) {
+    const host = aHost([
+      [{ name: 'm' }, text],
+      [
+        { name: 'c', depends: ['m'], type: 'commonjs' },
+        "require('coexist/module'); globalThis.reached('commonjs');",
+        'c.cjs',
+      ],
+    ]);
+    await host.loader.callInit('t');
+    const before = everything(host);
+    const controller = new AbortController();
+    shared.reached = (at) => {
+      if (at === step) controller.abort(new Error(at));
+    };
+    const load = host.loader.load('c', { signal: controller.signal });
+    if (step === 'now') controller.abort(new Error(step));
+    if (step === 'tick') await Promise.resolve().then(() => controller.abort(new Error(step)));
+    const outcome = await load;
+    expect([step, told(outcome)]).toEqual([step, 'failed COEXIST_EABORTED m']);
+    expect(everything(host)).toEqual(before);
+    shared.reached = () => undefined;
+    expect(told(await host.loader.load('c'))).toBe('loaded');
+  }
+});
