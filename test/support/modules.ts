@@ -1,4 +1,4 @@
-// Modules on disk for tests: directories that go with the process, builds by seed, and files whose declarations are written here by
+// Modules on disk for tests: directories that go with the tests of their file, builds by seed, and files whose declarations are written here by
 // hand, so that what reads them is tested against the contract and not against what wrote them.
 
 import { createHash } from 'node:crypto';
@@ -6,6 +6,7 @@ import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { collect, type Manifest, type ModuleDeclaration, survey, writeManifest } from 'coexist/modinfo';
+import { afterAll } from 'vitest';
 
 export const sha256 = (content: string | Uint8Array): string => createHash('sha256').update(content).digest('hex');
 
@@ -14,9 +15,12 @@ export const aBuild = (seed: string | number = 'this'): string => sha256(`build 
 
 const made: string[] = [];
 
-/** A new, empty directory, its path without links. It is removed when the process ends. */
+afterAll(() => {
+  for (const dir of made) rmSync(dir, { recursive: true, force: true });
+});
+
+/** A new, empty directory, its path without links. It is removed when the tests of the file have ended. */
 export function aDirectory(): string {
-  if (made.length === 0) process.on('exit', () => made.map((dir) => rmSync(dir, { recursive: true, force: true })));
   const dir = realpathSync(mkdtempSync(join(tmpdir(), 'coexist-modules-')));
   made.push(dir);
   return dir;
