@@ -141,10 +141,11 @@ async function loadAll(
   for (const module of fresh) ending ??= await after(module, module.steps.verify());
   for (const module of fresh) ending ??= await after(module, module.steps.enter());
   for (const module of fresh) {
+    // What was loaded before may have initialisers of phases that this loader alone has called.
+    ending ??= await initialised(members.slice(0, members.indexOf(module)));
     ending ??= await after(module, module.steps.evaluate(limit.left()));
-    ending ??= await initialised([module]);
   }
-  // Phases that were called meanwhile; and those of this loader that no other had called for what was loaded before.
+  // To the last one, and those of phases that were called meanwhile.
   ending ??= await initialised(members);
   return ending ?? commit(members);
 }

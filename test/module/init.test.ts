@@ -271,6 +271,19 @@ test('an initialiser that waits for its own module ends with the time', async ()
   expect(loader.list()[0]?.state).toBe('unloaded');
 });
 
+test('a dependency that another loader has loaded is initialised before its dependent is evaluated', async () => {
+  const { loader: calling, options: again } = aHost([
+    [{ name: 'a', depends: ['b'] }, noting('a', ['t'])],
+    [{ name: 'b' }, noting('b', ['t'])],
+  ]);
+  await calling.callInit('t');
+  using plain = createLoader(again);
+  newJournal();
+  expect(told(await plain.load('b'))).toBe('loaded');
+  expect(told(await calling.load('a'))).toBe('loaded');
+  expect(journal()).toEqual(['b', 'b.t', 'a', 'a.t']);
+});
+
 test('two loaders of one thread: each has called its own phases, and no entry runs twice', async () => {
   const { loader, options } = aHost([[{ name: 'm' }, noting('m', ['x', 'y'])]]);
   using other = createLoader(options);
