@@ -146,9 +146,9 @@ test('an entry that never ends is given up in time, told so, and commits nothing
   const { loader, state } = aHost([[{ name: 'm' }, body]]);
   await loader.callInit('t');
   const before = state();
-  const outcome = await loader.load('m', { timeout: 100 });
+  const outcome = await loader.load('m', { timeout: 500 });
   expect(told(outcome)).toBe('failed COEXIST_ETIMEDOUT m');
-  expect(outcome.message).toMatch(/"m" was still running its initialiser 1, of type "t" after 100 ms/);
+  expect(outcome.message).toMatch(/"m" was still running its initialiser 1, of type "t" after 500 ms/);
   expect(journal()).toEqual(['begun', 'aborted']);
   const { release, late } = globalThis as unknown as { release(): void; late(what: string): void };
   release();
@@ -165,7 +165,7 @@ test('a phase has its end, too', async () => {
     [{ name: 'other' }, noting('other', ['t'])],
   ]);
   await loader.loadAll();
-  const report = await loader.callInit('t', { timeout: 50 });
+  const report = await loader.callInit('t', { timeout: 500 });
   expect(report.ran).toBe(0);
   expect(report.failures.map(({ module, error }) => [module, error.code])).toEqual([
     ['never', 'COEXIST_ETIMEDOUT'],
@@ -229,7 +229,7 @@ test('a thread inside an initialiser of the process keeps the module for the pro
   const threads = (): unknown => inspectModules({ area }).flatMap((each) => each.threads.map(({ loaded }) => loaded));
   expect(told(await loader.load('m'))).toBe('loaded');
   expect(threads()).toEqual([true]);
-  expect(await loader.callInit('t', { timeout: 50 })).toMatchObject({ failures: [{ module: 'm' }] });
+  expect(await loader.callInit('t', { timeout: 500 })).toMatchObject({ failures: [{ module: 'm' }] });
   expect([loader.list()[0]?.state, threads()]).toEqual(['unloaded', [false]]);
   (globalThis as unknown as { release(): void }).release();
   await expect.poll(threads).toEqual([]);
@@ -240,7 +240,7 @@ test('an initialiser of the process that was given up is waited for by the next 
     moduleInit('t', () => new Promise((resolve) => { globalThis.journal.push('begun'); globalThis.release = resolve; }), { scope: 'process' });`;
   const { loader } = aHost([[{ name: 'm' }, body]]);
   await loader.callInit('t');
-  expect(told(await loader.load('m', { timeout: 50 }))).toBe('failed COEXIST_ETIMEDOUT m');
+  expect(told(await loader.load('m', { timeout: 500 }))).toBe('failed COEXIST_ETIMEDOUT m');
   const again = loader.load('m');
   await new Promise((resolve) => setTimeout(resolve, 30));
   (globalThis as unknown as { release(): void }).release();
@@ -263,7 +263,7 @@ test('an initialiser may load modules', async () => {
 
 test('an initialiser that waits for its own module ends with the time', async () => {
   const body = `${BOUND}moduleInit('t', async () => { globalThis.journal.push((await globalThis.loader.load('m')).outcome); });`;
-  const { loader } = aHost([[{ name: 'm' }, body]], { timeout: 100 });
+  const { loader } = aHost([[{ name: 'm' }, body]], { timeout: 500 });
   (globalThis as unknown as { loader: typeof loader }).loader = loader;
   await loader.callInit('t');
   expect(told(await loader.load('m'))).toBe('failed COEXIST_ETIMEDOUT m');

@@ -203,15 +203,15 @@ export const CASES: readonly Case[] = [
   {
     is: 'a module that never ends',
     modules: [[{ name: 'm' }, "globalThis.journal.push('m'); await new Promise(() => {});"]],
-    options: { timeout: 100 },
+    options: { timeout: 500 },
     told: 'failed COEXIST_ETIMEDOUT m',
-    says: ['"m"', 'evaluated', '100 ms'],
+    says: ['"m"', 'evaluated', '500 ms'],
     ran: ['m'],
   },
   {
     is: 'an endless loop in CommonJS',
     modules: [[{ name: 'm', type: 'commonjs' }, 'for (;;);', 'm.cjs']],
-    options: { timeout: 200 },
+    options: { timeout: 500 },
     told: 'failed COEXIST_ETIMEDOUT m',
     says: ['"m"'],
   },
