@@ -43,6 +43,8 @@ export interface ModuleHost {
   /** The file: URL of a path, and the name of its directory. */
   fileUrl(path: string): string;
   dirname(path: string): string;
+  /** Path of the file that this thread was started with. */
+  program(): string | undefined;
   isBuiltin(specifier: string): boolean;
   builtin(specifier: string): unknown;
   /** The URL of an ES module whose UTF-8 these are, one behind the other; another URL for each label. */

@@ -12,13 +12,13 @@ export interface LoaderOptions {
   readonly fingerprint: string;
   /** Where modules lie, in the order of the search: the first file of a module's name decides. */
   readonly dirs: readonly (string | URL)[];
-  /** What there is, as data or as a file; by default modinfo.json of the first directory that has one. */
+  /** What there is, as data or as a file; by default modinfo.json of the first directory that has one, its own build's before another's. */
   readonly manifest?: Manifest | string | URL | undefined;
   /** What this host is, for modules that name their targets. */
   readonly host?: string | undefined;
   /** Modules that this loader may load, as dependencies too; all if left out. */
   readonly allow?: readonly string[] | ((name: string) => boolean) | undefined;
-  /** Whose build the fingerprint is, in messages; by default the manifest's path, else the program's. */
+  /** Whose build the fingerprint is, in messages; by default the path of its manifest, else the program's. */
   readonly origin?: string | undefined;
   /** What to do where the process has another build of a module: by default it is refused. */
   readonly otherBuilds?: 'refuse' | 'allow' | undefined;
@@ -84,14 +84,16 @@ export function checkLoaderOptions(options: LoaderOptions): Settings {
   if (!Number.isSafeInteger(maxBytes) || maxBytes < 1)
     throw invalid('maxBytes', maxBytes, 'a number of bytes, 1 or more');
   const dirs = directories(options.dirs);
-  const { manifest, path } = manifestIn(options.manifest, dirs);
+  const { manifest, path } = manifestFor(options.manifest, dirs, fingerprint);
   return {
     fingerprint,
     dirs,
     manifest,
     manifestPath: path,
     host: role,
-    origin: options.origin ?? path ?? 'this program',
+    // A list of another build does not say whose this one is.
+    origin:
+      options.origin ?? (lists(manifest, fingerprint) ? path : undefined) ?? host.modules.program() ?? 'this program',
     otherBuilds,
     timeout,
     maxBytes,
@@ -154,10 +156,12 @@ function permission(allow: unknown): Pick<Settings, 'allow' | 'allowed'> {
   return { allow: names, allowed: (name) => names.includes(name) };
 }
 
-function manifestIn(
-  given: unknown,
-  dirs: readonly string[],
-): { readonly manifest: Manifest; readonly path: string | undefined } {
+interface FoundManifest {
+  readonly manifest: Manifest;
+  readonly path: string | undefined;
+}
+
+function manifestFor(given: unknown, dirs: readonly string[], fingerprint: string): FoundManifest {
   if (given !== undefined && typeof given !== 'string' && !(given instanceof URL)) {
     return { manifest: checkManifest(given), path: undefined };
   }
@@ -166,8 +170,11 @@ function manifestIn(
     return { manifest: parsed(path, textAt(path)), path };
   }
   for (const dir of dirs) {
-    const path = host.modules.join(dir, MANIFEST_FILE);
-    if (!('is' in host.modules.realPath(path))) return { manifest: parsed(path, textAt(path)), path };
+    const found = manifestIn(dir);
+    if (found !== undefined && lists(found.manifest, fingerprint)) return found;
+    // Whoever has put another build there may have kept this one, with its list, for programs that run and start threads.
+    const kept = manifestIn(host.modules.join(dir, fingerprint)) ?? found;
+    if (kept !== undefined) return kept;
   }
   throw invalid(
     'manifest',
@@ -176,6 +183,14 @@ function manifestIn(
     'Write one with coexist modinfo collect.',
   );
 }
+
+function manifestIn(dir: string): FoundManifest | undefined {
+  const path = host.modules.join(dir, MANIFEST_FILE);
+  return 'is' in host.modules.realPath(path) ? undefined : { manifest: parsed(path, textAt(path)), path };
+}
+
+const lists = ({ modules }: Manifest, fingerprint: string): boolean =>
+  modules.some((module) => module.fingerprint === fingerprint);
 
 /** A manifest is small beside what it lists. */
 const MANIFEST_BYTES_MAX = 64 * 2 ** 20;

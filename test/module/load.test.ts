@@ -1,5 +1,6 @@
 // A module is loaded once, with what it depends on, and nothing of it is seen before it is whole (docs/ABI.md, clauses 71 to 74).
 
+import { join } from 'node:path';
 import { createLoader, inspectModules } from 'coexist/module';
 import { beforeEach, expect, test } from 'vitest';
 import { aHost, journal, newJournal, noting, told, written } from '../support/loaders.js';
@@ -95,6 +96,22 @@ test('a loader finds its own build after an upgrade', async () => {
   writeBuild([[{ name: 'm', fingerprint: aBuild('new') }, 'export const of = "new";']], dir);
   const { loader } = aHost([], { dirs: [dir], manifest });
   expect(await loader.load('m')).toMatchObject({ outcome: 'loaded', exports: { of: 'old' } });
+});
+
+test('so does a loader that is made behind it', async () => {
+  const { dir } = writeBuild([[{ name: 'm', fingerprint: aBuild('new') }, 'export const of = "new";']]);
+  const { options, area } = aHost([]);
+  const { manifest: _, ...rest } = options;
+  using early = createLoader({ ...rest, dirs: [dir] });
+  const refused = await early.load('m');
+  // What there is and where, then what is wanted and by whom; the manifest is not this program's.
+  expect(refused).toMatchObject({ outcome: 'refused', reason: 'build' });
+  const names = [aBuild('new'), join(dir, 'm.mjs'), aBuild(), String(process.argv[1])];
+  expect(refused.message).toMatch(new RegExp(names.map((name) => name.replace(/[^\w/-]/g, '\\$&')).join('.*')));
+  writeBuild([[{ name: 'm' }, 'export const of = "old";']], `${dir}/${aBuild()}`);
+  using late = createLoader({ ...rest, dirs: [dir] });
+  expect(await late.load('m')).toMatchObject({ outcome: 'loaded', exports: { of: 'old' } });
+  expect(inspectModules({ area })).toMatchObject([{ fingerprint: aBuild() }]);
 });
 
 test('without a manifest, that of the first directory that has one counts', async () => {

@@ -18,6 +18,7 @@ export const modules: ModuleHost = {
   byteLength: (text) => Buffer.byteLength(text),
   fileUrl: (at) => url.pathToFileURL(at).href,
   dirname: (at) => path.dirname(at),
+  program: () => process.argv[1],
   isBuiltin: (specifier) => process.getBuiltinModule('node:module').isBuiltin(specifier),
   builtin: (specifier) => process.getBuiltinModule(specifier),
   textUrl,
