@@ -23,7 +23,7 @@ const CHECKS = [
   'and unpacked what main had packed: 2 of 2 equal',
   'the process knows who has what: block-core in 3 threads, ui-report in 1; 1 when',
   'initialisers of the process ran once: block-core, block-sqlite',
-  'a program whose files were replaced found its own build: loaded from',
+  'a program whose files were replaced found its own build, also in a thread started behind that: loaded and loaded from',
   'there is one build in the process: another was refused, process',
 ];
 
@@ -87,6 +87,7 @@ const sound = (): Evidence => ({
     behind: { 'block-core': 1, 'block-sqlite': 1, 'block-zip': 1, 'ui-report': 1 },
   },
   replaced: { found: 'loaded', path: '/x/upgraded/aa/block-zip.mjs', message: '' },
+  late: { found: 'loaded', path: '/x/upgraded/aa/block-zip.mjs', message: '' },
   rival: { found: 'process', message: 'aa is there, not bb' },
   journal: ['block-core', 'block-sqlite'],
   fingerprint: 'aa',

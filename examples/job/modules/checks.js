@@ -13,6 +13,7 @@ import { counted } from '../table.js';
  * @property {Awaited<ReturnType<typeof import('./demand.js').onDemand>>} demanded
  * @property {Awaited<ReturnType<typeof import('./threads.js').roles>>} threads
  * @property {import('./worker.js').Answers['replaced']} replaced
+ * @property {import('./worker.js').Answers['late']} late
  * @property {import('./worker.js').Answers['rival']} rival
  * @property {string[]} journal What process-wide initialisers wrote, each a line.
  * @property {string} fingerprint
@@ -33,6 +34,7 @@ export function checksOf({
   demanded,
   threads,
   replaced,
+  late,
   rival,
   journal,
   fingerprint,
@@ -112,9 +114,9 @@ export function checksOf({
       text: `initialisers of the process ran once: ${journal.join(', ')}`,
     },
     {
-      ok: replaced.found === 'loaded' && replaced.path.endsWith(kept.slice(kept.indexOf('upgraded'))),
-      text: `a program whose files were replaced found its own build: ${replaced.found} from ${replaced.path || 'nowhere'}`,
-      details: [replaced.message],
+      ok: [replaced, late].every(({ found, path }) => found === 'loaded' && path === kept),
+      text: `a program whose files were replaced found its own build, also in a thread started behind that: ${replaced.found} and ${late.found} from ${late.path || 'nowhere'}`,
+      details: [replaced.message, late.message],
     },
     {
       ok: rival.found === 'process' && inOrder(rival.message, [fingerprint, foreign]),

@@ -3,7 +3,7 @@
 // replaced while it runs. Every step is checked.
 // @ts-check
 
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BUILD, buildParts, buildPrograms, STANDARD } from '../../modules/build.js';
@@ -21,7 +21,7 @@ const OTHER = { ...STANDARD, zipLevel: 9 };
 
 /** @type {import('../jobs.js').Run} */
 export async function run({ dir, workers }, signal) {
-  const folder = mkdtempSync(join(tmpdir(), 'coexist-modules-'));
+  const folder = realpathSync(mkdtempSync(join(tmpdir(), 'coexist-modules-')));
   try {
     return await show({ dir, workers, folder, signal });
   } finally {
@@ -46,6 +46,7 @@ async function show({ dir, workers, folder, signal }) {
   const host = { fingerprint, dirs: [parts], folder: join(folder, 'files') };
   const refused = await askRefusals({ places, host, foreign });
   const replaced = await inWorker('replaced', { ...host, dirs: [places.upgraded], other }, signal);
+  const late = await inWorker('late', { ...host, dirs: [places.upgraded] }, signal);
   if (signal.aborted) return interrupted();
 
   const demanded = await onDemand({ host, dir });
@@ -58,7 +59,19 @@ async function show({ dir, workers, folder, signal }) {
   const report = join(BUILD, 'report.html');
   writeFileSync(report, demanded.page);
   console.log(`\nthe report: ${report}, ${megabytes(demanded.page.length)}, of ${counted(demanded.rows, 'file')}\n`);
-  const evidence = { started, refused, replaced, demanded, threads, rival, journal, fingerprint, foreign, places };
+  const evidence = {
+    started,
+    refused,
+    replaced,
+    late,
+    demanded,
+    threads,
+    rival,
+    journal,
+    fingerprint,
+    foreign,
+    places,
+  };
   return printChecks(checksOf(evidence)) ? 0 : 1;
 }
 

@@ -16,7 +16,10 @@ import { digest } from './digest.js';
  * @property {string} rendering The code of the error of a call that would have loaded it.
  * @property {{ files: number, sha256: string }} unpacked
  *
- * @typedef {{ img: ImgAnswer, replaced: { path: string, message: string, found: string }, rival: { found: string, message: string } }} Answers
+ * What was loaded from where.
+ * @typedef {{ path: string, message: string, found: string }} Found
+ *
+ * @typedef {{ img: ImgAnswer, replaced: Found, late: Found, rival: { found: string, message: string } }} Answers
  */
 
 const {
@@ -48,12 +51,13 @@ const PURPOSES = {
     const [upgraded = ''] = host.dirs;
     const opened = await openHost(host);
     upgrade({ upgraded, other: host.other ?? '', fingerprint: host.fingerprint });
-    const outcome = await opened.load('block-zip');
-    return {
-      found: outcome.outcome,
-      path: outcome.outcome === 'loaded' ? outcome.path : '',
-      message: outcome.message,
-    };
+    return found(await opened.load('block-zip'));
+  },
+
+  /** A thread that such a program starts behind that. */
+  async late() {
+    const opened = await openHost(host);
+    return found(await opened.load('block-zip'));
   },
 
   /** Another build of the program, in the same process. */
@@ -64,6 +68,13 @@ const PURPOSES = {
     return { found: outcome.outcome === 'refused' ? outcome.reason : outcome.outcome, message: outcome.message };
   },
 };
+
+/** @param {import('coexist/module').Outcome} outcome */
+const found = ({ message, outcome, ...rest }) => ({
+  found: outcome,
+  path: 'path' in rest ? String(rest.path) : '',
+  message,
+});
 
 const answer = await PURPOSES[what]();
 parentPort?.once('message', () => parentPort?.close());
