@@ -31,6 +31,8 @@ export type Found = Verified | Refusal | Missing;
 export function findAndVerify(entry: ManifestModule, options: FindOptions): Found {
   const first = firstIn(options.dirs, [], entry, options);
   if (first !== undefined && (first.ok || first.reason !== 'build')) return first;
+  // What the manifest says is of another build: a file of this one cannot be what it lists.
+  if (first !== undefined && entry.fingerprint !== options.fingerprint) return first;
   return (
     firstIn(options.dirs, [options.fingerprint], entry, options) ??
     first ??

@@ -12,7 +12,7 @@ export interface LoaderOptions {
   readonly fingerprint: string;
   /** Where modules lie, in the order of the search: the first file of a module's name decides. */
   readonly dirs: readonly (string | URL)[];
-  /** What there is, as data or as a file; by default modinfo.json of the first directory that has one, its own build's before another's. */
+  /** What there is, as data or as a file; by default modinfo.json of the first directory that has one; of DIR/FINGERPRINT where that is of other builds. */
   readonly manifest?: Manifest | string | URL | undefined;
   /** What this host is, for modules that name their targets. */
   readonly host?: string | undefined;
@@ -84,7 +84,7 @@ export function checkLoaderOptions(options: LoaderOptions): Settings {
   if (!Number.isSafeInteger(maxBytes) || maxBytes < 1)
     throw invalid('maxBytes', maxBytes, 'a number of bytes, 1 or more');
   const dirs = directories(options.dirs);
-  const { manifest, path } = manifestFor(options.manifest, dirs, fingerprint);
+  const { manifest, path } = manifestIn(options.manifest, dirs, fingerprint);
   return {
     fingerprint,
     dirs,
@@ -156,12 +156,12 @@ function permission(allow: unknown): Pick<Settings, 'allow' | 'allowed'> {
   return { allow: names, allowed: (name) => names.includes(name) };
 }
 
-interface FoundManifest {
+interface Placed {
   readonly manifest: Manifest;
   readonly path: string | undefined;
 }
 
-function manifestFor(given: unknown, dirs: readonly string[], fingerprint: string): FoundManifest {
+function manifestIn(given: unknown, dirs: readonly string[], fingerprint: string): Placed {
   if (given !== undefined && typeof given !== 'string' && !(given instanceof URL)) {
     return { manifest: checkManifest(given), path: undefined };
   }
@@ -169,13 +169,11 @@ function manifestFor(given: unknown, dirs: readonly string[], fingerprint: strin
     const path = pathOf('manifest', given);
     return { manifest: parsed(path, textAt(path)), path };
   }
-  for (const dir of dirs) {
-    const found = manifestIn(dir);
-    if (found !== undefined && lists(found.manifest, fingerprint)) return found;
-    // Whoever has put another build there may have kept this one, with its list, for programs that run and start threads.
-    const kept = manifestIn(host.modules.join(dir, fingerprint)) ?? found;
-    if (kept !== undefined) return kept;
-  }
+  const first = firstIn(dirs, []);
+  if (first !== undefined && lists(first.manifest, fingerprint)) return first;
+  // The files of another build have taken the place of this one's, which are where they go then, their manifest with them.
+  const found = firstIn(dirs, [fingerprint]) ?? first;
+  if (found !== undefined) return found;
   throw invalid(
     'manifest',
     undefined,
@@ -184,13 +182,17 @@ function manifestFor(given: unknown, dirs: readonly string[], fingerprint: strin
   );
 }
 
-function manifestIn(dir: string): FoundManifest | undefined {
-  const path = host.modules.join(dir, MANIFEST_FILE);
-  return 'is' in host.modules.realPath(path) ? undefined : { manifest: parsed(path, textAt(path)), path };
-}
-
 const lists = ({ modules }: Manifest, fingerprint: string): boolean =>
   modules.some((module) => module.fingerprint === fingerprint);
+
+function firstIn(dirs: readonly string[], below: readonly string[]): Placed | undefined {
+  for (const dir of dirs) {
+    const path = host.modules.join(dir, ...below, MANIFEST_FILE);
+    const real = host.modules.realPath(path);
+    if (!('is' in real && real.is === 'missing')) return { manifest: parsed(path, textAt(path)), path };
+  }
+  return undefined;
+}
 
 /** A manifest is small beside what it lists. */
 const MANIFEST_BYTES_MAX = 64 * 2 ** 20;
