@@ -77,14 +77,19 @@ export function moduleInit(type: string, fn: Initialiser, options?: InitOptions)
   declareInit(module?.entries ?? threadModules().builtin, type, fn, options, module !== undefined);
 }
 
-/** The first entry that has to end before the module may count as loaded, by the order of the phases, then of declaration. */
+/**
+ * The first entry that has to end before the module may count as loaded, by the order of the phases, then of declaration. Those of other
+ * requests count, too: what depends on the module must not be evaluated, for whichever of them, before it is initialised.
+ */
 export function pendingOf(module: ThreadModule, phases: readonly string[]): InitEntry | undefined {
-  for (const type of phases) {
-    const entry = module.entries.find((each) => each.type === type && !each.done);
+  const { entries } = module;
+  if (entries.every(({ done }) => done)) return undefined;
+  for (const type of [...phases, ...module.phases.flat()]) {
+    const entry = nextOf(entries, type);
     if (entry !== undefined) return entry;
   }
-  // Begun for another loader.
-  return module.entries.find((each) => each.running !== undefined && !each.done);
+  // Begun for a request that has given up since, or by a call of its phase.
+  return entries.find((each) => each.running !== undefined && !each.done);
 }
 
 /** Runs a phase in this thread: the program's initialisers, then those of loaded modules, in the order in which they were loaded. */

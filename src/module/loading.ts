@@ -242,6 +242,7 @@ export function beginLoading(
     open: false,
     record: undefined,
     interest: 0,
+    phases: [],
     requested: false,
     doing: 'being verified',
     ending: undefined,

@@ -63,6 +63,8 @@ export interface ThreadModule {
   record: number | undefined;
   /** Requests in flight that need it. */
   interest: number;
+  /** The phases that the loaders of these requests have called: lists that grow. */
+  readonly phases: (readonly string[])[];
   /** Whether it was asked for by its own name, and so stays when nothing depends on it. */
   requested: boolean;
   /** What it is at, for messages. */

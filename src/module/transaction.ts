@@ -50,7 +50,10 @@ export async function load(loader: LoaderState, name: string, limit: RequestLimi
   } catch (error) {
     ending = failure(name, 'being loaded', error);
   } finally {
-    for (const member of members) member.interest--;
+    for (const member of members) {
+      member.interest--;
+      member.phases.splice(member.phases.indexOf(loader.phases), 1);
+    }
     for (const member of [...members].reverse()) {
       if (ending !== undefined && !needed(modules, member)) member.steps.discard(ending);
     }
@@ -60,7 +63,7 @@ export async function load(loader: LoaderState, name: string, limit: RequestLimi
 
 /** Takes an interest in every module of the plan, begins those that are neither loaded nor being loaded. */
 function claimAll(
-  { settings, modules }: LoaderState,
+  { settings, modules, phases }: LoaderState,
   entries: readonly ManifestModule[],
   members: ThreadModule[],
 ): Ending | undefined {
@@ -70,6 +73,7 @@ function claimAll(
     const found = claim(settings, modules, entry);
     if ('outcome' in found) return found;
     found.interest++;
+    found.phases.push(phases);
     members.push(found);
   }
   return undefined;
