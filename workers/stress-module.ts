@@ -23,7 +23,9 @@ type Outcome = Awaited<ReturnType<Loader['load']>>;
 
 const WAYS = { load: 20, loadTwice: 6, loadFor: 4, call: 40, broken: 10, present: 2, list: 6, hurry: 6, ask: 4 };
 /** Modules that a thread asks for: few, so that a module is often nobody's, and another build's then. */
-const WANTS = 2;
+const WANTS = 1;
+/** How rarely it loads all that the others have, which keeps all of their builds. */
+const PRESENTS = 0.01;
 const PLANTS_AT = 60;
 const HURRY_MS = 3;
 /** Of loads of a module of which another build is there, or that depends on one. */
@@ -136,7 +138,7 @@ function thread(context: ThreadContext): Work {
       judgeOutcome(name, build, await pick(build).loadFor({ object: `object:${name}` }, limit));
     } else if (way === 'hurry') await hurry(name);
     else if (way === 'broken') await broken(random.pick(BROKEN));
-    else if (way === 'present') await present();
+    else if (way === 'present') await (random.chance(PRESENTS) ? present() : load(name));
     else if (way === 'list') list();
     else if (way === 'ask') random.pick(apis).inspectModules();
     else for (const one of MODULES) instances.call(one);

@@ -107,11 +107,11 @@ describe('arguments', () => {
   const refusals: [string[], string][] = [
     [
       [],
-      'no topic given; topics: register, mutex, rwlock, once, condvar, semaphore, barrier, ring, counter, percpu, pool, singleton, call',
+      'no topic given; topics: register, mutex, rwlock, once, condvar, semaphore, barrier, ring, counter, percpu, pool, singleton, call, module',
     ],
     [
       ['registre'],
-      'unknown topic "registre"; topics: register, mutex, rwlock, once, condvar, semaphore, barrier, ring, counter, percpu, pool, singleton, call',
+      'unknown topic "registre"; topics: register, mutex, rwlock, once, condvar, semaphore, barrier, ring, counter, percpu, pool, singleton, call, module',
     ],
     [['register', 'claim'], 'one topic at a time, but "claim" follows "register"'],
     [['register', '--threads', '0'], '--threads is "0", expected an integer from 1 to 1000'],

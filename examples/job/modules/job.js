@@ -58,7 +58,7 @@ async function show({ dir, workers, folder, signal }) {
   const journal = readFileSync(join(host.folder, 'journal.txt'), 'utf8').trimEnd().split('\n');
   const report = join(BUILD, 'report.html');
   writeFileSync(report, demanded.page);
-  console.log(`\nthe report: ${report}, ${megabytes(demanded.page.length)}, of ${counted(demanded.rows, 'file')}\n`);
+  console.log(`\nthe report: ${report}, ${demanded.page.length} characters, of ${counted(demanded.rows, 'file')}\n`);
   const evidence = {
     started,
     refused,
