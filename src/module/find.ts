@@ -48,7 +48,7 @@ function firstIn(
   options: FindOptions,
 ): Verified | Refusal | undefined {
   for (const dir of dirs) {
-    const found = at(host.modules.join(dir, ...below, entry.file), dir, entry, options);
+    const found = at(dir, below, entry, options);
     if (found !== undefined) return found;
   }
   return undefined;
@@ -56,15 +56,29 @@ function firstIn(
 
 const SEPARATOR = /[/\\]/;
 
-/** Undefined where there is none. */
-function at(path: string, dir: string, entry: ManifestModule, options: FindOptions): Verified | Refusal | undefined {
+/**
+ * Undefined where there is none. The directory's own links are followed first, and once: an upgrade that switches one of them in
+ * between does not make what lies inside an outsider.
+ */
+function at(
+  dir: string,
+  below: readonly string[],
+  entry: ManifestModule,
+  options: FindOptions,
+): Verified | Refusal | undefined {
   const { modules } = host;
   const { name, file } = entry;
   if (SEPARATOR.test(file) || file === '' || file === '.' || file === '..') return refusedOutside(name, file, dir);
+  const realDir = modules.realPath(dir);
+  if ('is' in realDir) {
+    // A link that leads nowhere holds nothing; what may not be read is no absence.
+    const path = modules.join(dir, ...below, file);
+    const through = modules.realPath(path);
+    return 'cause' in through ? refusedUnreadable(name, path, through.cause) : undefined;
+  }
+  const path = modules.join(realDir.path, ...below, file);
   const real = modules.realPath(path);
   if ('is' in real) return real.is === 'missing' ? undefined : refusedUnreadable(name, path, real.cause);
-  const realDir = modules.realPath(dir);
-  if ('is' in realDir) return realDir.is === 'missing' ? undefined : refusedUnreadable(name, path, realDir.cause);
   if (!modules.inside(real.path, realDir.path)) return refusedOutside(name, real.path, realDir.path);
   const read = modules.read(real.path, options.maxBytes);
   if (!('is' in read)) {

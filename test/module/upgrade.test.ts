@@ -147,6 +147,17 @@ test('a package that is switched by a symbolic link: refused, or found where the
   expect(journal()).toEqual(['b of old', 'a of old']);
 });
 
+test('a link that leads nowhere in between is an absence', async () => {
+  const root = aDirectory();
+  writeBuild(parts(OLD), `${root}/1`);
+  symlinkSync('1', `${root}/current`);
+  const program = aProgram(`${root}/current`);
+  renameSync(`${root}/1`, `${root}/2`);
+  expect(told(await program.loader.load('b'))).toBe('absent b');
+  renameSync(`${root}/2`, `${root}/1`);
+  expect(told(await program.loader.load('b'))).toBe('loaded');
+});
+
 test('a new manifest that is not whole is a wrong option, with nothing changed', async () => {
   const program = aProgram();
   const before = program.area.inspect().slots;
