@@ -110,7 +110,8 @@ export function checkLoadOptions(options: LoadOptions | undefined): LoadOptions 
   }
   const { timeout, signal } = options;
   if (timeout !== undefined) requireTimeout(timeout);
-  if (signal !== undefined && typeof signal?.aborted !== 'boolean') throw invalid('signal', signal, 'an AbortSignal');
+  const isSignal = typeof signal?.aborted === 'boolean' && typeof signal.addEventListener === 'function';
+  if (signal !== undefined && !isSignal) throw invalid('signal', signal, 'an AbortSignal');
   return { timeout, signal };
 }
 
