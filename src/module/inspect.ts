@@ -5,7 +5,7 @@ import { type AreaLike, coreFor } from '../area/current.js';
 import { entriesOf } from '../area/directory.js';
 import { host } from '../host/host.js';
 import { readInterfaces } from './interface-word.js';
-import { type ModuleRow, readModule, recordAt } from './record.js';
+import { type EnteredBuild, type ModuleRow, readModule, recordAt } from './record.js';
 
 /** A thread that has a module. */
 export interface ModuleThread {
@@ -60,4 +60,19 @@ export function inspectModules(options?: { readonly area?: AreaLike | undefined 
       interfaces: known.flatMap(({ module, ...rest }) => (module === entry.index ? rest : [])),
     };
   });
+}
+
+/**
+ * Another build of a module that living threads have beside its own place, where nobody has any there: it is the process's then, though
+ * it came in beside one.
+ */
+export function otherBeside(name: string, area: AreaLike | undefined, fingerprint: string): EnteredBuild | undefined {
+  const core = coreFor(area);
+  const records = entriesOf(core, 'module').map((entry) => recordAt(core, entry));
+  const living = records.flatMap((record) => {
+    const found = record.name === name ? readModule(record) : undefined;
+    return found?.rows.some(({ alive }) => alive !== false) ? [{ ...found, build: record.build }] : [];
+  });
+  if (living.some(({ build }) => build === undefined)) return undefined;
+  return living.find((each) => each.fingerprint !== fingerprint);
 }

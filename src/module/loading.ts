@@ -12,6 +12,7 @@ import { evaluate } from './evaluate.js';
 import { findAndVerify } from './find.js';
 import { hold, release } from './holding.js';
 import { patch, unpatch } from './implementing.js';
+import { otherBeside } from './inspect.js';
 import { forgetDefinitions } from './interface.js';
 import { noteInterface } from './interface-word.js';
 import type { ManifestModule } from './manifest.js';
@@ -58,6 +59,10 @@ export function beginLoading(
   const enterProcess = once('being entered in the process', async () => {
     const other = otherVersion(settings, entry) ?? taken(entry);
     if (other !== undefined) return discard(other);
+    const beside = settings.otherBuilds === 'refuse' ? otherBeside(name, area, fingerprint) : undefined;
+    if (beside !== undefined) {
+      return discard(endingOf(refusedProcess(name, beside, { fingerprint, path: module.path })));
+    }
     if (await enterAs(undefined)) return;
     if (settings.otherBuilds === 'allow' && (await enterAs(fingerprint))) return;
   });

@@ -1,7 +1,6 @@
 // What a module, or its caller, does to break the loader: outcomes stay values, a load stays whole or nothing, and the thread's state is
 // as it was.
 
-import { createArea } from 'coexist';
 import {
   createLoader,
   defineInterface,
@@ -215,6 +214,27 @@ test('a build beside another that is gone meanwhile is still the one that is loa
   expect(journal()).toEqual(['other']);
 });
 
+test('a build that came in beside another is the process’s own when that is gone: a third is refused, with both named', async () => {
+  const { area, options, loader: first } = aHost([[{ name: 'm' }, `${imports}\nmoduleInit('t', () => { throw 1; });`]]);
+  const make = (seed: string, otherBuilds: 'allow' | 'refuse') => {
+    const { dir, manifest } = writeBuild([[{ name: 'm', fingerprint: aBuild(seed) }, noting(seed)]]);
+    return createLoader({ fingerprint: aBuild(seed), dirs: [dir], manifest, area, otherBuilds, origin: seed });
+  };
+  using second = make('second', 'allow');
+  using third = make('third', 'refuse');
+  using same = createLoader(options);
+  expect([told(await first.load('m')), told(await second.load('m'))]).toEqual(['loaded', 'loaded']);
+  // With the first in its place, its own build is no other.
+  expect(told(await same.load('m'))).toBe('already');
+  expect((await third.load('m')).message).toMatch(new RegExp(`${aBuild()}.*${aBuild('third')}`));
+  await first.callInit('t');
+  const outcome = await third.load('m');
+  expect(told(outcome)).toBe('refused process m');
+  expect(outcome.message).toMatch(new RegExp(`${aBuild('second')}.*${aBuild('third')}`));
+  expect(told(await same.load('m'))).toBe('refused process m');
+  expect(journal()).toEqual(['second']);
+});
+
 test('a request learns at once that what it shares was discarded', async () => {
   const { loader } = aHost([
     [{ name: 'm' }, `${imports}\nmoduleInit('t', () => new Promise(() => {}));`],
@@ -231,7 +251,6 @@ test('a request learns at once that what it shares was discarded', async () => {
 test('wrong arguments are errors of their own, and change nothing', async () => {
   const host = aHost([[{ name: 'm' }, noting('m')]]);
   const { loader, options } = host;
-  const area = createArea();
   const before = everything(host);
   const f = { f: stub.noop() };
   const wrong: (() => unknown)[] = [
@@ -280,7 +299,6 @@ test('wrong arguments are errors of their own, and change nothing', async () => 
     expect(error, String(each)).toHaveProperty('expected');
   }
   expect(everything(host)).toEqual(before);
-  expect(area.inspect().slots).toEqual([]);
 });
 
 test('a load without time, or with a signal that was aborted, has run nothing, and leaves what is loaded', async () => {
