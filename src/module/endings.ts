@@ -18,7 +18,7 @@ export function absence(culprit: string, message: string): Ending {
 
 /** What a module threw while `doing`. */
 export function failure(culprit: string, doing: string, thrown: unknown): Ending {
-  const problem = `${subject(culprit)} failed while ${doing}: ${textOf(thrown)}`;
+  const problem = `${subject(culprit)} failed while ${doing}: ${textOf(thrown).replace(/\.$/, '')}`;
   const error = new CoexistError('COEXIST_EFAILED', problem, {
     found: thrown,
     expected: 'a module that can be loaded',
