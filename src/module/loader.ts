@@ -42,8 +42,8 @@ export class Loader {
   constructor(options: LoaderOptions) {
     const settings = checkLoaderOptions(options);
     this.#settings = settings;
-    this.#modules = modulesOf(settings.area);
     this.#registration = register({ name: 'coexist/module', area: settings.area as never });
+    this.#modules = modulesOf(settings.area);
     this.#forget = onLoadStub({
       moduleOf: (name) => this.#implementing(name),
       load: (name) => this.load(name),
