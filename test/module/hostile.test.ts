@@ -241,7 +241,7 @@ test('a request learns at once that what it shares was discarded', async () => {
     [{ name: 'user', depends: ['m'] }, ''],
   ]);
   await loader.load('m');
-  const phase = loader.callInit('t', { timeout: 50 });
+  const phase = loader.callInit('t', { timeout: 400 });
   // It waits for the initialiser that has begun, for as long as the file's timeout and not 50 ms.
   const user = await loader.load('user', { timeout: 2 ** 31 - 1 });
   expect(told(user)).toBe('failed COEXIST_ETIMEDOUT m');

@@ -1,7 +1,7 @@
 // Initialisers that turn against the loader: each runs once all the same, every wait ends, and what is given up leaves nothing behind.
 
-import { type Loader, moduleInit } from 'coexist/module';
-import { beforeEach, expect, test } from 'vitest';
+import { inspectModules, type Loader, moduleInit } from 'coexist/module';
+import { beforeEach, expect, test, vi } from 'vitest';
 import { aHost, journal, newJournal, noting, told, written } from '../support/loaders.js';
 
 interface Shared {
@@ -75,14 +75,14 @@ test('an initialiser that waits for what depends on it ends by time, and leaves 
       [{ name: 'm' }, stepping('m')],
       [{ name: 'user', depends: ['m'] }, noting('user', ['t'])],
     ],
-    { timeout: 100 },
+    { timeout: 700 },
   );
   await loader.callInit('t');
   const before = state();
-  shared.step = async () => told(await loader.load('user', { timeout: 300 }));
+  shared.step = async () => told(await loader.load('user', { timeout: 1500 }));
   const outcome = await loader.load('m');
   expect(told(outcome)).toBe('failed COEXIST_ETIMEDOUT m');
-  expect(outcome.message).toMatch(/"m" was still running its initialiser 1, of type "t" after 100 ms/);
+  expect(outcome.message).toMatch(/"m" was still running its initialiser 1, of type "t" after 700 ms/);
   await written('failed COEXIST_ETIMEDOUT m');
   expect(journal()).toEqual(['m.t', 'failed COEXIST_ETIMEDOUT m']);
   expect(state()).toEqual(before);
@@ -132,9 +132,27 @@ test('one that takes too long is discarded, and those behind it are said to wait
   ]);
   await loader.loadAll();
   shared.step = () => new Promise(() => undefined);
-  const { ran, failures } = await loader.callInit('t', { timeout: 50 });
+  const { ran, failures } = await loader.callInit('t', { timeout: 400 });
   expect([ran, failures.map(({ module }) => module)]).toEqual([0, ['m', 'n']]);
   expect(loader.list().map(({ state }) => state)).toEqual(['unloaded', 'loaded']);
   expect((await loader.callInit('t')).ran).toBe(1);
   expect(journal()).toEqual(['n', 'm.t', 'n.t']);
+});
+
+test('of two modules whose initialisers load one another, the one that waits less gives way', async () => {
+  const { loader, options } = aHost([
+    [{ name: 'm' }, stepping('m', 't', 'process')],
+    [{ name: 'n' }, stepping('n', 't', 'process')],
+  ]);
+  await loader.callInit('t');
+  const steps = [() => loader.load('n', { timeout: 800 }), () => loader.load('m')];
+  shared.step = async () => told(await (steps.shift() ?? (() => loader.load('m')))());
+  expect(told(await loader.load('m'))).toBe('loaded');
+  await vi.waitFor(() => expect(journal()).toEqual(['m.t', 'n.t', 'failed COEXIST_ETIMEDOUT n', 'loaded']), 10_000);
+  // The row of n is left as its initialiser, which was given up, has ended.
+  const { area } = options;
+  await vi.waitFor(() => expect(inspectModules({ area })).toMatchObject([{ name: 'm' }]), 10_000);
+  expect(loader.list().map(({ state }) => state)).toEqual(['loaded', 'unloaded']);
+  shared.step = async () => 'alone';
+  expect(told(await loader.load('n'))).toBe('loaded');
 });
