@@ -22,6 +22,11 @@ const HELD: Readonly<Record<Exclude<SourceReference['is'], 'import'>, string>> =
   dirname: 'import.meta.dirname',
 };
 
+/** What may stand between the words of `import.meta.url`, and a point. */
+const GAP = /\s+|\/\/[^\n\r\u2028\u2029]*|\/\*.*?\*\/|\?(?=\.)/gs;
+/** A character of a literal that is not written as itself. */
+const ESCAPE = /\\(?:x([\da-fA-F]{2})|u([\da-fA-F]{4})|u\{([\da-fA-F]{1,6})\}|(\r\n|[^bfnrtvxu\d]))/g;
+
 /** The first place that is not as the manifest says; undefined: there is none. */
 export function mismatch(text: string, references: readonly SourceReference[]): Mismatch | undefined {
   let last = 0;
@@ -29,8 +34,7 @@ export function mismatch(text: string, references: readonly SourceReference[]): 
     const { start, end } = reference;
     const found = text.slice(start, end);
     const expected = reference.is === 'import' ? reference.specifier : HELD[reference.is];
-    // A literal with its quotes, and without escapes, since module names have none.
-    const held = reference.is === 'import' ? isLiteral(found, expected) : withoutSpace(found) === expected;
+    const held = reference.is === 'import' ? isLiteral(found, expected) : found.replace(GAP, '') === expected;
     if (start < last || end > text.length || !held) return { place: start, found, expected };
     last = end;
   }
@@ -70,9 +74,13 @@ export function appliedInParts(
   return parts;
 }
 
+/** Whether it is the specifier with its quotes, however it is written. */
 function isLiteral(found: string, specifier: string): boolean {
   const quote = found[0];
-  return (quote === '"' || quote === "'") && found === `${quote}${specifier}${quote}`;
+  if ((quote !== '"' && quote !== "'" && quote !== '`') || found.length < 2 || !found.endsWith(quote)) return false;
+  const meant = found.slice(1, -1).replace(ESCAPE, (_, ...[two, four, any, itself]: (string | undefined)[]) => {
+    if (itself !== undefined) return /[\n\r\u2028\u2029]/.test(itself) ? '' : itself;
+    return String.fromCodePoint(Math.min(Number.parseInt(two ?? four ?? any ?? '', 16), 0x10ffff));
+  });
+  return meant === specifier;
 }
-
-const withoutSpace = (text: string): string => text.replace(/\s+/g, '');

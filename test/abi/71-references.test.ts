@@ -3,7 +3,8 @@
 import { readFileSync } from 'node:fs';
 import { collect } from 'coexist/modinfo';
 import { describe, expect, test } from 'vitest';
-import { aDirectory, declarationText, writeModule, writeText } from '../support/modules.js';
+import { lib } from '../support/module-entries.js';
+import { aBuild, aDirectory, declarationText, writeModule, writeText } from '../support/modules.js';
 
 /** The places between « and » in a text, and the text without these marks. */
 function marked(text: string): { readonly text: string; readonly places: readonly (readonly [number, number])[] } {
@@ -29,7 +30,7 @@ describe('references', () => {
       'import { x, /* from "dep" */ y // "dep"\n } /* "dep" */ from «"dep"»/**/; import/* */z/* */from/* */«"dep2"»',
       ['import dep', 'import dep2'],
     ],
-    ['with escapes', 'import «"\\x64e\\u0070"»', ['import dep']],
+    ['with escapes', 'import «"\\x64e\\u0070"»; import «\'d\\\ne\\p\\u{32}\'»', ['import dep', 'import dep2']],
     ['import()', 'await import(«"dep"»); import( /* "dep" */ «`dep2`» );', ['import dep', 'import dep2']],
     ['import() with options', 'import(«"dep"», { with: {} }); import(«"dep2"»,)', ['import dep', 'import dep2']],
     ['import() in an import() in a template', `\`\${import(f(await import(«"dep"»)))}\``, ['import dep']],
@@ -78,7 +79,8 @@ describe('references', () => {
       writeText(dir, 'a.js', text);
       writeModule(dir, { name: 'dep' });
       writeModule(dir, { name: 'dep2' });
-      const { references } = collect(dir).modules[0] ?? { references: [] };
+      const [entry] = collect(dir).modules;
+      const { references } = entry ?? { references: [] };
       // The byte order mark is no part of the text.
       const shift = text.startsWith('\ufeff') ? 1 : 0;
       const found = references.map(({ start, end }) => [start + shift, end + shift]);
@@ -87,6 +89,10 @@ describe('references', () => {
         reference.is === 'import' ? `import ${reference.specifier}` : reference.is,
       );
       expect(words, what).toEqual(kinds);
+      // Whatever is collected is what a loader finds there.
+      const options = { dirs: [dir], fingerprint: aBuild(), origin: 'this test', maxBytes: 10_000 };
+      const verified = entry && lib.findAndVerify(entry, options);
+      expect(verified, what).toMatchObject({ ok: true });
     }
   });
 
