@@ -39,6 +39,21 @@ export function sourceText(bytes: Uint8Array): string | undefined {
  * @throws COEXIST_EINVAL where there are two, or it is malformed
  */
 export function readDeclaration(text: string, place = 'declaration'): FullDeclaration | undefined {
+  const value = commentIn(text, place);
+  return value === undefined ? undefined : checkDeclaration(value, place);
+}
+
+/** The build that a declaration names which is malformed to this version: one of a later format says more. */
+export function declaredBuild(text: string): string | undefined {
+  try {
+    const { fingerprint } = requireObject(commentIn(text, 'declaration'), 'declaration');
+    return typeof fingerprint === 'string' && FINGERPRINT.test(fingerprint) ? fingerprint : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function commentIn(text: string, place: string): unknown {
   const [first, second] = text.matchAll(OPENING);
   if (first === undefined) return undefined;
   if (second !== undefined) {
@@ -48,7 +63,7 @@ export function readDeclaration(text: string, place = 'declaration'): FullDeclar
   const start = first.index + first[0].length;
   const end = text.indexOf('*/', start);
   if (end < 0) throw invalid(place, text.slice(first.index), 'a comment that ends', REMEDY);
-  return checkDeclaration(parsed(text.slice(start, end), place), place);
+  return parsed(text.slice(start, end), place);
 }
 
 function parsed(json: string, place: string): unknown {

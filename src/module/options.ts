@@ -170,17 +170,28 @@ function manifestIn(given: unknown, dirs: readonly string[], fingerprint: string
     const path = pathOf('manifest', given);
     return { manifest: parsed(path, textAt(path)), path };
   }
-  const first = firstIn(dirs, []);
-  if (first !== undefined && lists(first.manifest, fingerprint)) return first;
-  // The files of another build have taken the place of this one's, which are where they go then, their manifest with them.
-  const found = firstIn(dirs, [fingerprint]) ?? first;
+  const first = attempt(() => firstIn(dirs, []));
+  const placed = 'value' in first ? first.value : undefined;
+  if (placed !== undefined && lists(placed.manifest, fingerprint)) return placed;
+  // The files of another build have taken the place of this one's, which are where they go then, their manifest with them. What has
+  // come there may be of a later format, which only matters where there is nothing else.
+  const found = firstIn(dirs, [fingerprint]) ?? placed;
   if (found !== undefined) return found;
+  if ('error' in first) throw first.error;
   throw invalid(
     'manifest',
     undefined,
     `a manifest, or ${MANIFEST_FILE} in one of ${dirs.join(', ')}`,
     'Write one with coexist modinfo collect.',
   );
+}
+
+function attempt<T>(read: () => T): { readonly value: T } | { readonly error: unknown } {
+  try {
+    return { value: read() };
+  } catch (error) {
+    return { error };
+  }
 }
 
 const lists = ({ modules }: Manifest, fingerprint: string): boolean =>

@@ -2,7 +2,7 @@
 // that is evaluated, so that there is no second reading that could differ.
 
 import { host } from '../host/host.js';
-import { readDeclaration, sourceText } from './declaration.js';
+import { declaredBuild, readDeclaration, sourceText } from './declaration.js';
 import type { ManifestModule, ModuleDeclaration } from './manifest.js';
 import { mismatch } from './references.js';
 import {
@@ -37,6 +37,8 @@ export function verify(bytes: Uint8Array, path: string, entry: ManifestModule, e
   try {
     declaration = readDeclaration(text);
   } catch (error) {
+    const fingerprint = declaredBuild(text) ?? expected.fingerprint;
+    if (fingerprint !== expected.fingerprint) return refusedBuild(name, { fingerprint, path }, expected);
     return refusedNotAModule(name, path, 'a malformed declaration', error);
   }
   if (declaration === undefined) return refusedNotAModule(name, path, `no declaration in its ${bytes.length} bytes`);
