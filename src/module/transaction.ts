@@ -156,6 +156,9 @@ async function loadAll(
 
 /** Nothing is waited for in here. */
 function commit(members: readonly ThreadModule[]): Ending | undefined {
+  // The last look was a turn ago.
+  const failed = members.find(({ state }) => state === 'failed');
+  if (failed !== undefined) return failed.ending;
   const fresh = members.filter(({ state }) => state === 'loading');
   for (const step of ['object', 'publish'] as const) {
     for (const { steps } of fresh) {
