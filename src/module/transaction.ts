@@ -133,7 +133,12 @@ async function loadAll(
       const module = of.find((each) => pendingOf(each, phases) !== undefined);
       const entry = module && pendingOf(module, phases);
       if (module === undefined || entry === undefined) return undefined;
+      const begun = entry.running === undefined;
       const ending = await after(module, module.steps.run(entry));
+      // One that is not loaded goes when nobody needs it any more.
+      if (begun && !entry.done && module.state === 'loaded') {
+        module.steps.discard(limit.ending(module.name, module.doing));
+      }
       if (ending !== undefined) return ending;
     }
   };

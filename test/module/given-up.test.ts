@@ -1,8 +1,8 @@
 // A module that goes while a request for it is on its way, at every moment that there is: what the request says is what there is.
 
-import { inspectModules } from 'coexist/module';
+import { createLoader, inspectModules } from 'coexist/module';
 import { beforeEach, expect, test } from 'vitest';
-import { aHost, journal, newJournal, told } from '../support/loaders.js';
+import { aHost, journal, newJournal, noting, told } from '../support/loaders.js';
 import { lib } from '../support/module-entries.js';
 
 beforeEach(() => {
@@ -35,4 +35,26 @@ test('a dependency that is discarded k turns after a load began: it fails, unles
   }
   expect(turn).toBeGreaterThan(10);
   expect(journal()).toContain('a');
+});
+
+test('a loaded dependency whose initialiser a load has begun, and given up, is given up with it', async () => {
+  const stuck = `import { moduleInit } from 'coexist/module';
+    globalThis.journal.push('base');
+    moduleInit('late', ({ signal }) => new Promise(() => {
+      signal.addEventListener('abort', () => globalThis.journal.push('aborted'));
+    }));`;
+  const { loader, options } = aHost([
+    [{ name: 'base' }, stuck],
+    [{ name: 'user', depends: ['base'] }, noting('user')],
+  ]);
+  using late = createLoader(options);
+  await late.callInit('late');
+  expect(told(await loader.load('base'))).toBe('loaded');
+  const outcome = await late.load('user', { timeout: 50 });
+  expect(told(outcome)).toBe('failed COEXIST_ETIMEDOUT base');
+  expect(outcome.message).toContain('running its initialiser 1, of type "late"');
+  // As callInit() does: nobody is left with a module that never gets initialised.
+  expect(loader.list().map(({ state }) => state)).toEqual(['unloaded', 'unloaded']);
+  expect(told(await loader.load('base'))).toBe('loaded');
+  expect(journal()).toEqual(['base', 'aborted', 'base']);
 });
