@@ -162,7 +162,8 @@ export function beginLoading(
       }
       return undefined;
     } catch (error) {
-      return failure(name, 'being made known in the process', error);
+      // It may have come into the process in another version since this one was entered.
+      return otherVersion(settings, entry) ?? failure(name, 'being made known in the process', error);
     }
   }
 

@@ -1,4 +1,5 @@
-// A module that goes while a request for it is on its way, at every moment that there is: what the request says is what there is.
+// What changes while a request is on its way: a module that goes, at every moment that there is, an initialiser that does not end, an
+// interface that comes. What the request says is what there is.
 
 import { createLoader, inspectModules } from 'coexist/module';
 import { beforeEach, expect, test } from 'vitest';
@@ -57,4 +58,17 @@ test('a loaded dependency whose initialiser a load has begun, and given up, is g
   expect(loader.list().map(({ state }) => state)).toEqual(['unloaded', 'unloaded']);
   expect(told(await loader.load('base'))).toBe('loaded');
   expect(journal()).toEqual(['base', 'aborted', 'base']);
+});
+
+test('an interface that comes into the process in another version during a load is refused as one that was there', async () => {
+  const body = `import { implement, moduleInit } from 'coexist/module';
+    implement('meanwhile/i', { version: 1, functions: { f: () => 1 } });
+    moduleInit('t', () => globalThis.meanwhile());`;
+  const { loader, area } = aHost([[{ name: 'm', interfaces: { 'meanwhile/i': 1 } }, body]]);
+  await loader.callInit('t');
+  // Another thread has loaded another implementation.
+  (globalThis as { meanwhile?: () => void }).meanwhile = () => void lib.noteInterface(area, 'meanwhile/i', 2, 0);
+  const outcome = await loader.load('m');
+  expect(told(outcome)).toBe('refused interface m');
+  expect(outcome.message).toContain('version 1 of interface "meanwhile/i", expected 2, which the process has');
 });
