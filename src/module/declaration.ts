@@ -76,7 +76,7 @@ function parsed(json: string, place: string): unknown {
 }
 
 /**
- * A copy with defaults.
+ * A copy with defaults. Its lists are frozen: they are handed out, in listings and refusals.
  * @throws COEXIST_EINVAL naming the property and its value
  */
 export function checkDeclaration(value: unknown, place = 'declaration'): FullDeclaration {
@@ -131,7 +131,7 @@ export function moduleType(value: unknown, place: string): 'module' | 'commonjs'
 }
 
 function strings(value: unknown, place: string, pattern?: RegExp): readonly string[] {
-  if (value === undefined) return [];
+  if (value === undefined) return Object.freeze([]);
   if (!Array.isArray(value)) throw invalid(place, value, 'an array of strings', REMEDY);
   const list = Array.from(value, (item: unknown, k) => {
     const at = `${place}[${k}]`;
@@ -141,7 +141,7 @@ function strings(value: unknown, place: string, pattern?: RegExp): readonly stri
     if (list.indexOf(item) < k)
       throw invalid(`${place}[${k}]`, item, `another string than ${place}[${list.indexOf(item)}]`, REMEDY);
   });
-  return list;
+  return Object.freeze(list);
 }
 
 function plainString(value: unknown, place: string): string {
@@ -153,12 +153,12 @@ function plainString(value: unknown, place: string): string {
 }
 
 function versions(value: unknown, place: string): Readonly<Record<string, number>> {
-  if (value === undefined) return {};
+  if (value === undefined) return Object.freeze({});
   const entries = Object.entries(requireObject(value, place)).map(([name, version]) => {
     matching(name, INTERFACE_NAME, `a name in ${place}`, "the name of an interface: letters, digits and '._@+:/-'");
     const whole = typeof version === 'number' && Number.isInteger(version);
     if (whole && version >= 1 && version <= INTERFACE_VERSION_MAX) return [name, version] as const;
     throw invalid(`${place}.${name}`, version, `a version, an integer from 1 to ${INTERFACE_VERSION_MAX}`, REMEDY);
   });
-  return Object.fromEntries(entries);
+  return Object.freeze(Object.fromEntries(entries));
 }

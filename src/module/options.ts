@@ -153,7 +153,7 @@ function permission(allow: unknown): Pick<Settings, 'allow' | 'allowed'> {
   if (!Array.isArray(allow) || !allow.every((name) => typeof name === 'string')) {
     throw invalid('allow', allow, 'an array of names, or a function of a name');
   }
-  const names: readonly string[] = [...allow];
+  const names: readonly string[] = Object.freeze([...allow]);
   return { allow: names, allowed: (name) => names.includes(name) };
 }
 

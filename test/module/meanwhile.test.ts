@@ -1,5 +1,5 @@
 // What changes while a request is on its way: a module that goes, at every moment that there is, an initialiser that does not end, an
-// interface that comes. What the request says is what there is.
+// interface that comes, and what is told of a loader. What the request says is what there is.
 
 import { createLoader, inspectModules } from 'coexist/module';
 import { beforeEach, expect, test } from 'vitest';
@@ -71,4 +71,22 @@ test('an interface that comes into the process in another version during a load 
   const outcome = await loader.load('m');
   expect(told(outcome)).toBe('refused interface m');
   expect(outcome.message).toContain('version 1 of interface "meanwhile/i", expected 2, which the process has');
+});
+
+test('whoever is told of a loader changes nothing of it', async () => {
+  const { loader } = aHost(
+    [
+      [{ name: 'a', depends: ['b'], objects: ['o'], targets: ['img'], interfaces: { 'meanwhile/j': 1 } }],
+      [{ name: 'b', targets: ['img', 'ui'] }],
+    ],
+    { host: 'img', allow: ['b'] },
+  );
+  const [a, b] = loader.list();
+  const refused = await loader.load('a');
+  if (refused.outcome !== 'refused' || a === undefined || b === undefined) throw new Error(refused.message);
+  for (const list of [a.depends, a.objects, b.targets, refused.error.expected]) {
+    expect(() => (list as string[]).push('a', 'img')).toThrow(TypeError);
+  }
+  expect(() => Object.assign(a.interfaces, { 'meanwhile/k': 1 })).toThrow(TypeError);
+  expect(await loader.load('a')).toMatchObject({ outcome: 'refused', reason: 'not-allowed', message: refused.message });
 });
