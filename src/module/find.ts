@@ -48,7 +48,7 @@ function firstIn(
   options: FindOptions,
 ): Verified | Refusal | undefined {
   for (const dir of dirs) {
-    const found = at(dir, below, entry, options);
+    const found = inspected(dir, below, entry, options);
     if (found !== undefined) return found;
   }
   return undefined;
@@ -60,7 +60,7 @@ const SEPARATOR = /[/\\]/;
  * Undefined where there is none. The directory's own links are followed first, and once: an upgrade that switches one of them in
  * between does not make what lies inside an outsider.
  */
-function at(
+function inspected(
   dir: string,
   below: readonly string[],
   entry: ManifestModule,
