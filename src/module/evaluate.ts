@@ -65,7 +65,7 @@ async function esModule(source: Source, entry: ManifestModule, options: Evaluate
 }
 
 const THEN =
-  /\bexport\s*(?:\*|[{][^}]*\bthen\b|(?:const|let|var)\b[^=;]*\bthen\b|(?:async\s+)?(?:function|class)[\s*]+then\b)/;
+  /\bexport\s*(?:\*|[{][^{}]*\bthen\b|(?:const|let|var)\b[^=;]{0,1000}\bthen\b|(?:async\s+)?(?:function|class)[\s*]+then\b)/;
 
 /** import() takes a namespace with a function `then` for a promise, and calls that; inside another module's it is a value. */
 async function imported(url: string, text: string, label: string): Promise<{ readonly exports: unknown }> {
@@ -181,7 +181,9 @@ function undeclared(specifier: unknown, entry: ManifestModule): CoexistError {
 }
 
 function failure(thrown: unknown, entry: ManifestModule, options: EvaluateOptions): CoexistError {
-  const { path, timeout } = options;
+  const { path } = options;
+  // What was left of the load's time.
+  const timeout = Math.ceil(options.timeout ?? 0);
   const where = `module ${show(entry.name)} at ${path}`;
   if (attempt(() => (thrown as { code?: unknown } | null)?.code) === 'ERR_SCRIPT_EXECUTION_TIMEOUT') {
     return new CoexistError('COEXIST_ETIMEDOUT', `${where} was still evaluating after ${timeout} ms`, {
