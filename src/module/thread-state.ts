@@ -42,7 +42,7 @@ export interface Ending {
 /** A module of this thread and area. Only the copy that made it advances it; every copy may ask it to. */
 export interface ThreadModule {
   readonly name: string;
-  /** In the map of its area: the name, or name@digits beside another build. */
+  /** In the map of its area: the name, or name#digits beside another build. */
   readonly key: string;
   readonly fingerprint: string;
   readonly number: number;

@@ -1,5 +1,6 @@
 // Clause 74: the module state of a thread: where it is, what it has, and that copies share it.
 
+import { readFileSync } from 'node:fs';
 import * as workerThreads from 'node:worker_threads';
 import { createArea } from 'coexist';
 import { createLoader, moduleInit } from 'coexist/module';
@@ -22,6 +23,16 @@ interface State {
 
 const holder = process.getBuiltinModule('node:worker_threads') as unknown as Record<symbol, State>;
 const state = (): State => holder[Symbol.for('coexist.modules.v1')] as State;
+
+/** The first column of the clause's second table. */
+function propertiesOfModules(): string[] {
+  const clause = readFileSync(new URL('../../docs/ABI.md', import.meta.url), 'utf8').split('### 74. ')[1] ?? '';
+  const rows = (clause.split('A **module** has')[1] ?? '').split('\n').filter((line) => line.startsWith('| '));
+  return rows
+    .slice(2)
+    .flatMap((row) => row.split('|')[1]?.trim().split(', ') ?? [])
+    .sort();
+}
 
 test('the anchor holds what the clause says, and each load what is its', async () => {
   expect(workerThreads.isMainThread).toBe(true);
@@ -46,6 +57,10 @@ test('the anchor holds what the clause says, and each load what is its', async (
   const modules = areas.get(area.id);
   expect([...(modules?.keys() ?? [])]).toEqual(['b', 'a']);
   expect(modules?.get('a')).toMatchObject({ name: 'a', fingerprint: aBuild(), number: first + 1, state: 'loaded' });
+  expect(Object.keys(modules?.get('a') ?? {}).sort()).toEqual(propertiesOfModules());
+  expect(builtin.map((entry) => Object.keys(entry as object))).toEqual([
+    ['type', 'scope', 'fn', 'once', 'running', 'done'],
+  ]);
   expect([...holds.values()]).toEqual([1, 1]);
   expect(shims.has(first)).toBe(true);
   loader[Symbol.dispose]();
