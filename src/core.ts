@@ -24,15 +24,15 @@ export { type Methods, type MethodsOf, type ServeOptions, Server, serve } from '
 export { type Host, host } from './host/host.js';
 export type { Json, JsonObject } from './module/canonical.js';
 export { checkManifest, isOwn } from './module/check-manifest.js';
-export { checkDeclaration, DECLARED, type FullDeclaration, readDeclaration, sourceText } from './module/declaration.js';
+export { checkDeclaration, type FullDeclaration, readDeclaration, sourceText } from './module/declaration.js';
 export type { ImplementationDeclaration } from './module/declared-interface.js';
-export { type Evaluated, type EvaluateOptions, evaluate } from './module/evaluate.js';
-export { type FindOptions, type Found, findAndVerify } from './module/find.js';
+export { type Evaluated, evaluate } from './module/evaluate.js';
+export { type Found, findAndVerify } from './module/find.js';
 export { type FingerprintInputs, type FingerprintOptions, fingerprint } from './module/fingerprint.js';
-export { checkImplementation, implement, implementationOf, patch, unpatch } from './module/implementing.js';
+export { implement, implementationOf, patch, unpatch } from './module/implementing.js';
 export { type InitFailure, type Initialiser, type InitOptions, type InitReport, moduleInit } from './module/init.js';
 export { inspectModules, type ModuleThread, type ProcessModule } from './module/inspect.js';
-export { defineInterface, defineInterfaceWith } from './module/interface.js';
+export { defineInterface } from './module/interface.js';
 export type {
   FunctionsOf,
   ImplementationOf,
@@ -44,7 +44,7 @@ export type {
 } from './module/interface-types.js';
 export { interfaceVersionAt, noteInterface } from './module/interface-word.js';
 export type { ModuleListing } from './module/listing.js';
-export { type LoadSource, onLoadStub } from './module/load-source.js';
+export { onLoadStub } from './module/load-source.js';
 export { createLoader, Loader, type LoadFor } from './module/loader.js';
 export {
   MANIFEST_FILE,
