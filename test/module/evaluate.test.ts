@@ -113,6 +113,15 @@ describe('an ES module', () => {
   });
 });
 
+test.each([
+  ['an ES module', {}],
+  ['CommonJS', cjs()],
+])('an error of %s that looks like that of the time it may take is its own', async (_, placed) => {
+  const source = 'throw Object.assign(new Error("of a vm of its own"), { code: "ERR_SCRIPT_EXECUTION_TIMEOUT" });';
+  const error = await failed(source, { ...placed, timeout: 60_000 });
+  expect([error.code, error.message.includes('of a vm of its own')]).toEqual(['COEXIST_EFAILED', true]);
+});
+
 describe('CommonJS', () => {
   test('is not taken for a promise where it exports `then`', async () => {
     const { exports } = await evaluated('exports.then = (resolve) => resolve("wrong"); exports.x = 1;', cjs());

@@ -96,10 +96,12 @@ test('what a module exports may be called then', async () => {
         "import { then } from 'a'; import { then as other } from 'f'; export const types = [typeof then, typeof other];",
       ],
       [{ name: 'h' }, 'export default async function* then() {}'],
+      [{ name: 'i' }, `export const value = 1, then = () => { ${then} };`],
+      [{ name: 'j' }, `export /* a */ function then() { ${then} }`],
     ],
     { timeout: 2000 },
   );
-  for (const name of 'abcdefg') {
+  for (const name of 'abcdefgij') {
     const outcome = await loader.load(name);
     expect([name, told(outcome)]).toEqual([name, 'loaded']);
     const { exports } = outcome as { exports: Record<string, unknown> };
