@@ -90,10 +90,14 @@ export function putInForce(
   switchTo(entry, boundTo(self, calls), module);
 }
 
-/** Puts the stubs back where it is this module's implementation that is in force. */
+/** Puts the stubs back where it is this module's implementation that is in force; takes back what waits for a definition. */
 export function unpatch(name: string, module: string | null): void {
-  const entry = threadModules().interfaces.get(name);
-  if (entry?.waiting?.module === module) entry.waiting = undefined;
+  const { interfaces } = threadModules();
+  const entry = interfaces.get(name);
+  if (entry?.waiting?.module === module) {
+    entry.waiting = undefined;
+    if (entry.definition === undefined) interfaces.delete(name);
+  }
   if (entry?.current.provider === module) withdraw(name);
 }
 

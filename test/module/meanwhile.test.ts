@@ -90,3 +90,15 @@ test('whoever is told of a loader changes nothing of it', async () => {
   expect(() => Object.assign(a.interfaces, { 'meanwhile/k': 1 })).toThrow(TypeError);
   expect(await loader.load('a')).toMatchObject({ outcome: 'refused', reason: 'not-allowed', message: refused.message });
 });
+
+test('what a module implemented before anybody defined it goes with the module, without a trace', async () => {
+  const body = `import { implement, moduleInit } from 'coexist/module';
+    implement('meanwhile/undefined', { version: 1, functions: { f: () => 1 } });
+    moduleInit('t', () => { throw new Error('t failed'); });`;
+  const { loader } = aHost([[{ name: 'm', interfaces: { 'meanwhile/undefined': 1 } }, body]]);
+  expect(told(await loader.load('m'))).toBe('loaded');
+  const { interfaces } = lib.threadModules();
+  expect(interfaces.get('meanwhile/undefined')?.waiting?.module).toBe('m');
+  expect((await loader.callInit('t')).failures.map(({ module }) => module)).toEqual(['m']);
+  expect(interfaces.has('meanwhile/undefined')).toBe(false);
+});
