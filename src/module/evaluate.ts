@@ -66,8 +66,8 @@ async function esModule(source: Source, entry: ManifestModule, options: Evaluate
   }
 }
 
-/** What may export one: the word, but as a property. Where it is in a comment, nothing is lost but a little time. */
-const THEN = /(?<![.\w$])then\b|\bexport\s*\*/;
+/** What may export one: the word as a name that is declared or listed. Where it is no export, only a little time is lost. */
+const THEN = /(?<![.\w$])then["']?\s*[=,;}\]:({/]|\b(?:class|let|var)\s+then\b|\bexport\s*\*/;
 
 /** import() takes a namespace with a function `then` for a promise, and calls that; inside another module's it is a value. */
 async function imported(url: string, text: string, label: string): Promise<{ readonly exports: unknown }> {

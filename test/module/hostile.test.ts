@@ -98,10 +98,13 @@ test('what a module exports may be called then', async () => {
       [{ name: 'h' }, 'export default async function* then() {}'],
       [{ name: 'i' }, `export const value = 1, then = () => { ${then} };`],
       [{ name: 'j' }, `export /* a */ function then() { ${then} }`],
+      [{ name: 'k' }, `const x = () => { ${then} }; export { x as 'then' };`],
+      [{ name: 'l' }, `export let then\nthen = () => { ${then} }`],
+      [{ name: 'm' }, `export const [then /* b */] = [() => { ${then} }];`],
     ],
     { timeout: 2000 },
   );
-  for (const name of 'abcdefgij') {
+  for (const name of 'abcdefgijklm') {
     const outcome = await loader.load(name);
     expect([name, told(outcome)]).toEqual([name, 'loaded']);
     const { exports } = outcome as { exports: Record<string, unknown> };
