@@ -40,7 +40,7 @@ export function planFor(settings: PlanSettings, name: string): Plan {
     chain.push(each);
     if (from >= 0) return stop(endingOf(refusedCycle(each, chain.slice(from))));
     if (!MODULE_NAME.test(each)) return stop(endingOf(refusedName(each)));
-    const entry = entryFor(settings, each);
+    const entry = settings.manifest.modules.find((module) => module.name === each);
     if (entry === undefined)
       return stop(
         absence(each, `no module ${show(each)} is in the manifest ${settings.manifestPath ?? `of ${settings.origin}`}`),
@@ -60,12 +60,6 @@ export function planFor(settings: PlanSettings, name: string): Plan {
   const stop = (ending: Ending, unlisted = false): Plan => ({ ending, chain: [...chain], unlisted });
 
   return visit(name) ?? { modules };
-}
-
-/** The module of this name that the host may load, else any of this name. */
-export function entryFor({ manifest, host }: PlanSettings, name: string): ManifestModule | undefined {
-  const named = manifest.modules.filter((entry) => entry.name === name);
-  return named.find((entry) => isTarget(entry, host)) ?? named[0];
 }
 
 /** Whether this host may load it: its targets and the host's own list agree. */
