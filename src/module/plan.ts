@@ -28,38 +28,48 @@ export type Plan =
       readonly unlisted: boolean;
     };
 
-/** The plan for a name, or what it is refused for. */
+/** The plan for a name, or what it is refused for. Without recursion: a chain can be as long as the manifest. */
 export function planFor(settings: PlanSettings, name: string): Plan {
+  const entries = new Map(settings.manifest.modules.map((entry) => [entry.name, entry]));
   const modules: ManifestModule[] = [];
   const done = new Set<string>();
-  const chain: string[] = [];
+  /** From what was asked for to what is looked at, each with the dependency that is next; `open`: their names. */
+  const path: { readonly entry: ManifestModule; next: number }[] = [];
+  const open = new Set<string>();
 
-  const visit = (each: string): Plan | undefined => {
+  const enter = (each: string): Plan | undefined => {
     if (done.has(each)) return undefined;
-    const from = chain.indexOf(each);
-    chain.push(each);
-    if (from >= 0) return stop(endingOf(refusedCycle(each, chain.slice(from))));
+    const stop = (ending: Ending, unlisted = false): Plan => ({ ending, chain: [...open, each], unlisted });
+    if (open.has(each)) {
+      const names = [...open, each];
+      return stop(endingOf(refusedCycle(each, names.slice(names.indexOf(each)))));
+    }
     if (!MODULE_NAME.test(each)) return stop(endingOf(refusedName(each)));
-    const entry = settings.manifest.modules.find((module) => module.name === each);
-    if (entry === undefined)
-      return stop(
-        absence(each, `no module ${show(each)} is in the manifest ${settings.manifestPath ?? `of ${settings.origin}`}`),
-        true,
-      );
+    const entry = entries.get(each);
+    if (entry === undefined) {
+      const where = settings.manifestPath ?? `of ${settings.origin}`;
+      return stop(absence(each, `no module ${show(each)} is in the manifest ${where}`), true);
+    }
     const ending = refused(settings, entry);
     if (ending !== undefined) return stop(ending);
-    for (const dependency of entry.depends) {
-      const stopped = visit(dependency);
-      if (stopped !== undefined) return stopped;
-    }
-    chain.pop();
-    done.add(each);
-    modules.push(entry);
+    open.add(each);
+    path.push({ entry, next: 0 });
     return undefined;
   };
-  const stop = (ending: Ending, unlisted = false): Plan => ({ ending, chain: [...chain], unlisted });
 
-  return visit(name) ?? { modules };
+  let stopped = enter(name);
+  for (let last = path.at(-1); stopped === undefined && last !== undefined; last = path.at(-1)) {
+    const dependency = last.entry.depends[last.next++];
+    if (dependency !== undefined) {
+      stopped = enter(dependency);
+      continue;
+    }
+    path.pop();
+    open.delete(last.entry.name);
+    done.add(last.entry.name);
+    modules.push(last.entry);
+  }
+  return stopped ?? { modules };
 }
 
 /** Whether this host may load it: its targets and the host's own list agree. */

@@ -186,18 +186,20 @@ function commit(members: readonly ThreadModule[]): Ending | undefined {
   return undefined;
 }
 
-/** From what was asked for to the culprit, by what depends on what. */
+/** From what was asked for to the culprit, by what depends on what: a shortest way. */
 function chainTo(entries: readonly ManifestModule[], name: string, culprit: string): string[] {
-  const seen = new Set<string>();
-  const path = (from: string): string[] | undefined => {
-    if (from === culprit) return [from];
-    if (seen.has(from)) return undefined;
-    seen.add(from);
-    for (const each of entries.find((entry) => entry.name === from)?.depends ?? []) {
-      const rest = path(each);
-      if (rest !== undefined) return [from, ...rest];
-    }
-    return undefined;
-  };
-  return path(name) ?? [name];
+  const depends = new Map(entries.map((entry) => [entry.name, entry.depends]));
+  const cameFrom = new Map<string, string | undefined>([[name, undefined]]);
+  for (const each of cameFrom.keys()) {
+    if (each === culprit) break;
+    for (const next of depends.get(each) ?? []) if (!cameFrom.has(next)) cameFrom.set(next, each);
+  }
+  const chain: string[] = [];
+  let at = cameFrom.has(culprit) ? culprit : name;
+  for (;;) {
+    chain.unshift(at);
+    const before = cameFrom.get(at);
+    if (before === undefined) return chain;
+    at = before;
+  }
 }
