@@ -87,28 +87,28 @@ export function putInForce(
   module: string | null,
 ): void {
   const calls = names.map((name) => all.get(name) as AnyFunction);
-  switchTo(entry, boundTo(self, calls), module);
+  switchTo(entry, boundTo(self, calls), module, self);
 }
 
 /** Puts the stubs back where it is this module's implementation that is in force; takes back what waits for a definition. */
-export function unpatch(name: string, module: string | null): void {
+export function unpatch(name: string, module: string | null, { self }: Functions): void {
   const { interfaces } = threadModules();
   const entry = interfaces.get(name);
-  if (entry?.waiting?.module === module) {
+  if (entry?.waiting?.module === module && entry.waiting.functions.self === self) {
     entry.waiting = undefined;
     if (entry.definition === undefined) interfaces.delete(name);
   }
-  if (entry?.current.provider === module) withdraw(name);
+  if (entry?.current.provider === module && entry.current.self === self) withdraw(name);
 }
 
 /** Puts the stubs back. */
 export function withdraw(name: string): void {
   const entry = threadModules().interfaces.get(name);
   if (entry?.definition === undefined || entry.current.provider === undefined) return;
-  switchTo(entry, entry.definition.stubs, undefined);
+  switchTo(entry, entry.definition.stubs, undefined, undefined);
 }
 
-const NOBODY: InterfaceState = stateOf([], 0, undefined);
+const NOBODY: InterfaceState = stateOf([], 0);
 
 export const newInterface = (name: string): ThreadInterface => ({
   name,

@@ -64,7 +64,7 @@ function defined(name: string, declaration: InterfaceDeclaration<object>, evalua
     const fresh = { version, names: Object.freeze(names), stubs: standIns };
     if (waiting !== undefined) requireWhole(name, fresh, waiting);
     // Nobody can have called anything yet: the table is in nobody's hands.
-    Object.setPrototypeOf(entry.current, stateOf(standIns, 0, undefined));
+    Object.setPrototypeOf(entry.current, stateOf(standIns, 0));
     const slots = Object.fromEntries(names.map((slot, index) => [slot, forwarder(entry.current, slot, index)]));
     entry.definition = Object.freeze({ ...fresh, table: tableOf(entry, fresh, slots, implement) });
     entry.definedBy = evaluation;

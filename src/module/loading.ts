@@ -186,7 +186,7 @@ export function beginLoading(
     module.open = false;
     source = undefined;
     if (modules.get(key) === module) modules.delete(key);
-    if (wasLoaded) for (const each of module.implementations.keys()) unpatch(each, key);
+    if (wasLoaded) for (const [each, { functions }] of module.implementations) unpatch(each, key, functions);
     else forgetDefinitions(module.number);
     module.implementations.clear();
     module.entries.length = 0;

@@ -17,15 +17,17 @@ export function switchTo(
   { current }: ThreadInterface,
   calls: readonly AnyFunction[],
   provider: string | null | undefined,
+  self: object | undefined,
 ): void {
-  Object.setPrototypeOf(current, stateOf(calls, current.generation + 1, provider));
+  Object.setPrototypeOf(current, stateOf(calls, current.generation + 1, provider, self));
 }
 
 export const stateOf = (
   calls: readonly AnyFunction[],
   generation: number,
-  provider: string | null | undefined,
-): InterfaceState => Object.freeze({ calls: Object.freeze(calls), generation, provider });
+  provider?: string | null,
+  self?: object,
+): InterfaceState => Object.freeze({ calls: Object.freeze(calls), generation, provider, self });
 
 /** What the index-th slot of a table is. */
 export function forwarder(record: InterfaceState, name: string, index: number): AnyFunction {

@@ -99,6 +99,8 @@ export interface InterfaceState {
   readonly generation: number;
   /** The module that implements it; undefined: nobody, null: the program itself. */
   readonly provider: string | null | undefined;
+  /** The object that it was handed over as: tells two evaluations of one module apart. */
+  readonly self: object | undefined;
 }
 
 /** What somebody has defined; all at once, and never again. */

@@ -131,3 +131,19 @@ test('what a copy of its own declares is a CommonJS module’s; of an ES module 
     delete place.implement;
   }
 });
+
+test('a module that is discarded in one area leaves the interface to the same module of another area', async () => {
+  const name = fresh();
+  const table = disk(name);
+  const body = `import { implement, moduleInit } from 'coexist/module';
+    moduleInit('late', () => { if (globalThis.journal.length === 0) throw new Error('not today'); });
+    implement('${name}', ${BODY});`;
+  const first = aHost([module('disk', name, body)]);
+  const second = aHost([module('disk', name, body)]);
+  expect(told(await first.loader.load('disk'))).toBe('loaded');
+  table.withdraw();
+  expect(told(await second.loader.load('disk'))).toBe('loaded');
+  expect((await first.loader.callInit('late')).failures.map((each) => each.module)).toEqual(['disk']);
+  expect([first.loader.list()[0]?.state, second.loader.list()[0]?.state]).toEqual(['unloaded', 'loaded']);
+  expect([table.size(), table.status().provider]).toEqual([7, 'disk']);
+});

@@ -122,9 +122,11 @@ test('loads the implementation for a call, and calls it with what it was given',
   expect([table.size(), open('b')]).toEqual([7, 'real b']);
   expect(loader.load.mock.calls).toEqual([['disk']]);
   expect(later.load).not.toHaveBeenCalled();
-  unpatch(name, 'another');
+  const taken = (self: object) => ({ self, all: new Map() });
+  unpatch(name, 'another', taken(functions));
+  unpatch(name, 'disk', taken({}));
   expect(table.status().provider).toBe('disk');
-  unpatch(name, 'disk');
+  unpatch(name, 'disk', taken(functions));
   expect(table.status()).toMatchObject({ provider: undefined, generation: 2 });
 });
 
