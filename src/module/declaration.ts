@@ -58,7 +58,12 @@ function commentIn(text: string, place: string): unknown {
   if (first === undefined) return undefined;
   if (second !== undefined) {
     const found = `one at ${first.index} and one at ${second.index}`;
-    throw invalid(place, found, 'one comment /*! coexist-module {...} */ in the file', REMEDY);
+    throw invalid(
+      place,
+      found,
+      'one block comment in the file that begins with /*! and coexist-module, and holds JSON',
+      REMEDY,
+    );
   }
   const start = first.index + first[0].length;
   const end = text.indexOf('*/', start);

@@ -23,7 +23,7 @@ export interface InitFailure {
 
 export interface InitReport {
   readonly type: string;
-  /** Initialisers that this call ran to their end. */
+  /** Initialisers that this call brought to their end; process-wide ones also where another thread had run them, or did meanwhile. */
   readonly ran: number;
   readonly failures: readonly InitFailure[];
 }

@@ -71,7 +71,14 @@ export class Loader {
     return await this.#within(options, async (limit) => {
       if (entry !== undefined) return await this.#load(entry.name, limit);
       const noun = kind === 'objects' ? 'provides object' : 'is for option';
-      return outcomeOf(value, absence(value, `no module of the manifest ${noun} ${JSON.stringify(value)}`), [value]);
+      return outcomeOf(
+        value,
+        absence(
+          value,
+          `no module of the manifest ${noun} ${JSON.stringify(value)}. Correct the name, or add a module for it and collect the manifest again`,
+        ),
+        [value],
+      );
     });
   }
 

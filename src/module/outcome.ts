@@ -38,8 +38,8 @@ interface OfModule {
   readonly message: string;
 }
 
-export interface Loaded extends OfModule {
-  readonly outcome: 'loaded' | 'already';
+interface LoadedAs<How> extends OfModule {
+  readonly outcome: How;
   /** What it exports. */
   readonly exports: unknown;
   readonly path: string;
@@ -47,6 +47,9 @@ export interface Loaded extends OfModule {
   /** Of the module in the process (docs/ABI.md, clause 72). */
   readonly generation: number;
 }
+
+/** Two members, so that a test of `outcome` leaves the others. */
+export type Loaded = LoadedAs<'loaded'> | LoadedAs<'already'>;
 
 export interface Absent extends OfModule {
   readonly outcome: 'absent';

@@ -48,7 +48,13 @@ export function planFor(settings: PlanSettings, name: string): Plan {
     const entry = entries.get(each);
     if (entry === undefined) {
       const where = settings.manifestPath ?? `of ${settings.origin}`;
-      return stop(absence(each, `no module ${show(each)} is in the manifest ${where}`), true);
+      return stop(
+        absence(
+          each,
+          `no module ${show(each)} is in the manifest ${where}. Correct the name, or install the module and collect the manifest again`,
+        ),
+        true,
+      );
     }
     const ending = refused(settings, entry);
     if (ending !== undefined) return stop(ending);

@@ -76,7 +76,12 @@ export const refusedBuild = (name: string, found: BuildAt, expected: BuildAt): R
     'build',
     name,
     `module ${show(name)} is of build ${found.fingerprint} at ${found.path}, expected build ${expected.fingerprint} of ${expected.path}`,
-    { found, expected, remedy: 'Rebuild or reinstall the module and its host so that both are of one build.' },
+    {
+      found,
+      expected,
+      remedy:
+        'Rebuild or reinstall the module and its host so that both are of one build; behind an upgrade, start the program again.',
+    },
   );
 
 export const refusedHost = (name: string, host: string | undefined, targets: readonly string[]): Refusal =>

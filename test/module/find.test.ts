@@ -90,7 +90,7 @@ describe("the build's own directory", () => {
       reason: 'build',
       message:
         `COEXIST_EREFUSED: module "zip" is of build ${THEIRS} at ${path}, expected build ${OURS} of ${ORIGIN}. ` +
-        'Rebuild or reinstall the module and its host so that both are of one build.',
+        'Rebuild or reinstall the module and its host so that both are of one build; behind an upgrade, start the program again.',
       found: { fingerprint: THEIRS, path },
       expected: { fingerprint: OURS, path: ORIGIN },
     });
