@@ -2,27 +2,16 @@
 // loaded. Whoever waits goes on, nothing of the dead is left, and interfaces are whole wherever somebody looks.
 
 import { inspectModules } from 'coexist/module';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import type * as core from '../../src/core.js';
-import { Actor } from '../support/actor.js';
+import type { Actor } from '../support/actor.js';
+import { startActors } from '../support/actors.js';
 import { copyUrl } from '../support/copies.js';
 import { aHost, journal, newJournal, type TestHost, told } from '../support/loaders.js';
 import { kill } from '../support/threads.js';
 
-const actors: Actor[] = [];
-
-async function start(count: number): Promise<Actor[]> {
-  const started = await Promise.all(Array.from({ length: count }, () => Actor.start()));
-  actors.push(...started);
-  return started;
-}
-
 beforeEach(() => {
   newJournal();
-});
-
-afterEach(async () => {
-  await Promise.all(actors.splice(0).map((actor) => actor.terminate()));
 });
 
 interface Args {
@@ -115,7 +104,7 @@ test.each(PLACES)(
   'a thread that ends in a load, at: %s',
   async (place) => {
     const host = aHost(MODULES);
-    const [dying, waiting, late] = (await start(3)) as [Actor, Actor, Actor];
+    const [dying, waiting, late] = (await startActors(3)) as [Actor, Actor, Actor];
     await Promise.all([
       dying.run(prepare, argsFor(host, place)),
       waiting.run(prepare, argsFor(host)),
@@ -157,7 +146,7 @@ test.each(PLACES)(
 
 test('when all threads that had a build are gone, the next is of the same one, and what has ended for the process stays so', async () => {
   const host = aHost(MODULES);
-  const threads = await start(2);
+  const threads = await startActors(2);
   await Promise.all(threads.map((actor, k) => actor.run(prepare, argsFor(host, k === 0 ? undefined : 'second'))));
   const [loaded, dying] = threads as [Actor, Actor];
   expect(await dying.run(loadUpTo)).toBe('second');
@@ -173,7 +162,7 @@ test('when all threads that had a build are gone, the next is of the same one, a
 
 test('eight threads at one moment: in each one load and one whole interface, in the process one initialiser', async () => {
   const host = aHost(MODULES);
-  const threads = await start(8);
+  const threads = await startActors(8);
   await Promise.all(threads.map((actor) => actor.run(prepare, argsFor(host))));
   const gate = new Int32Array(new SharedArrayBuffer(4));
   const results = threads.map((actor) =>

@@ -2,27 +2,16 @@
 // the middle stops nobody (docs/ABI.md, clauses 72 and 74).
 
 import { inspectModules } from 'coexist/module';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import type * as core from '../../src/core.js';
-import { Actor } from '../support/actor.js';
+import type { Actor } from '../support/actor.js';
+import { startActors } from '../support/actors.js';
 import { copyUrl } from '../support/copies.js';
 import { aHost, journal, newJournal, noting, told } from '../support/loaders.js';
 import { aBuild, type ModuleSource, writeBuild } from '../support/modules.js';
 
-const actors: Actor[] = [];
-
-async function start(count: number): Promise<Actor[]> {
-  const started = await Promise.all(Array.from({ length: count }, () => Actor.start()));
-  actors.push(...started);
-  return started;
-}
-
 beforeEach(() => {
   newJournal();
-});
-
-afterEach(async () => {
-  await Promise.all(actors.splice(0).map((actor) => actor.terminate()));
 });
 
 interface Args {
@@ -76,7 +65,7 @@ function argsFor(host: ReturnType<typeof aHost>, copy: 'a' | 'b' = 'a'): Args {
 
 test('eight threads ask for one object at the same moment: one load in each, one initialiser of the process', async () => {
   const host = aHost(SHARED);
-  const threads = await start(8);
+  const threads = await startActors(8);
   await Promise.all(threads.map((actor) => actor.run(prepare, argsFor(host))));
   await Promise.all(threads.map((actor) => actor.run(({ state }) => (state as unknown as State).loader.callInit('t'))));
   const results = await Promise.all(threads.map((actor) => actor.run(loadThere, 'thing')));
@@ -101,7 +90,7 @@ test('eight threads ask for one object at the same moment: one load in each, one
 
 test('another build in another thread is refused with both named, and comes in when that thread is gone', async () => {
   const host = aHost([[{ name: 'm' }, noting('m')]]);
-  const [thread] = (await start(1)) as [Actor];
+  const [thread] = (await startActors(1)) as [Actor];
   const { dir, manifest } = writeBuild([[{ name: 'm', fingerprint: aBuild('other') }, noting('m')]]);
   const other = { ...argsFor(host), options: { fingerprint: aBuild('other'), dirs: [dir], manifest } };
   await thread.run(prepare, other);
@@ -127,7 +116,7 @@ test('threads that die while they load, inside an initialiser of the process too
        moduleInit('t', () => { globalThis.journal.push('done'); });`,
     ],
   ]);
-  const [dying, other] = (await start(2)) as [Actor, Actor];
+  const [dying, other] = (await startActors(2)) as [Actor, Actor];
   for (const actor of [dying, other]) await actor.run(prepare, argsFor(host));
   // It answers from inside the initialiser, which never ends.
   await dying.run(async ({ state }) => {
@@ -154,7 +143,7 @@ test('threads that die while they load, inside an initialiser of the process too
 
 test('two copies in one thread share one load, its exports, and its failure', async () => {
   const host = aHost([...SHARED, [{ name: 'bad' }, "globalThis.journal.push('bad'); throw new Error('broken');"]]);
-  const [thread] = (await start(1)) as [Actor];
+  const [thread] = (await startActors(1)) as [Actor];
   await thread.run(prepare, argsFor(host));
   const result = await thread.run(
     async ({ state, load }, { url, memory, options }: Args) => {
