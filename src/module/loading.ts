@@ -22,7 +22,17 @@ import { enter, type ModuleRecord, markLoaded, markUnloaded, onceOf, recordOf } 
 import { refusedBuild, refusedProcess } from './refusals.js';
 import { moduleOf, needed } from './registry.js';
 import { type Ending, type InitEntry, type ThreadModule, threadModules } from './thread-state.js';
-import type { Source } from './verify.js';
+import type { Source, Verified } from './verify.js';
+
+/** The file that the manifest lists, of the loader's build; why there is none otherwise. Nothing of it has run. */
+export function verified(entry: ManifestModule, settings: Settings): Verified | Ending {
+  const found = findAndVerify(entry, settings);
+  if (!found.ok) return endingOf(found);
+  const { fingerprint, origin } = settings;
+  if (entry.fingerprint === fingerprint) return found;
+  const listed = { fingerprint: entry.fingerprint, path: found.path };
+  return endingOf(refusedBuild(entry.name, listed, { fingerprint, path: origin }));
+}
 
 /** A module that begins to be loaded, and is in the thread's map from now on. */
 export function beginLoading(
@@ -47,13 +57,10 @@ export function beginLoading(
   let inside = 0;
 
   const verify = once('being verified', async () => {
-    const found = findAndVerify(entry, settings);
-    if (!found.ok) return discard(endingOf(found));
+    const found = verified(entry, settings);
+    if ('outcome' in found) return discard(found);
     module.path = found.path;
     source = found;
-    if (entry.fingerprint === fingerprint) return;
-    const listed = { fingerprint: entry.fingerprint, path: found.path };
-    discard(endingOf(refusedBuild(name, listed, { fingerprint, path: settings.origin })));
   });
 
   const enterProcess = once('being entered in the process', async () => {

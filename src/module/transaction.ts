@@ -9,7 +9,7 @@ import { show } from '../abi/errors.js';
 import { endingOf, failure, outcomeOf } from './endings.js';
 import { pendingOf } from './init.js';
 import type { RequestLimit } from './limit.js';
-import { beginLoading } from './loading.js';
+import { beginLoading, verified } from './loading.js';
 import type { ManifestModule } from './manifest.js';
 import type { Settings } from './options.js';
 import type { Outcome } from './outcome.js';
@@ -87,6 +87,9 @@ function claim(settings: Settings, modules: Map<string, ThreadModule>, entry: Ma
   const first = modules.get(name);
   if (first === undefined) return beginLoading(settings, entry, modules, name);
   if (settings.otherBuilds === 'refuse') {
+    // What could not be loaded anyway is refused for that.
+    const found = verified(entry, settings);
+    if ('outcome' in found) return found;
     const expected = { fingerprint, path: origin };
     const path = first.path === '' ? 'a file that is being looked for' : first.path;
     return endingOf(refusedProcess(name, { fingerprint: first.fingerprint, path }, expected));

@@ -147,3 +147,13 @@ test('two builds of one module in a thread are refused with both named, unless b
   expect(told(await first.loader.load('m'))).toBe('already');
   expect(journal()).toEqual(['m', 'm']);
 });
+
+test('another build of what is loaded is refused as another build where the manifest lists no other', async () => {
+  const { options, loader } = aHost([[{ name: 'm' }, 'export const a = 1;']]);
+  expect(told(await loader.load('m'))).toBe('loaded');
+  const foreign = createLoader({ ...options, fingerprint: aBuild('other') });
+  const outcome = await foreign.load('m');
+  expect(told(outcome)).toBe('refused build m');
+  expect(outcome.message.indexOf(aBuild())).toBeLessThan(outcome.message.indexOf(aBuild('other')));
+  expect(told(await loader.load('m'))).toBe('already');
+});
