@@ -69,8 +69,11 @@ export function inspectModules(options?: { readonly area?: AreaLike | undefined 
 export function otherBeside(name: string, area: AreaLike | undefined, fingerprint: string): EnteredBuild | undefined {
   const core = coreFor(area);
   const records = entriesOf(core, 'module').map((entry) => recordAt(core, entry));
-  const living = records.flatMap((record) => {
-    const found = record.name === name ? readModule(record) : undefined;
+  const ofName = records.filter((record) => record.name === name);
+  // Hardly ever; and whether threads live is the slow question.
+  if (ofName.every(({ build }) => build === undefined)) return undefined;
+  const living = ofName.flatMap((record) => {
+    const found = readModule(record);
     return found?.rows.some(({ alive }) => alive !== false) ? [{ ...found, build: record.build }] : [];
   });
   if (living.some(({ build }) => build === undefined)) return undefined;

@@ -51,7 +51,8 @@ function exportsOf({ exports, url }: Dependency): Readonly<Record<string, unknow
   const shared: Record<string, unknown> = Object.create(null);
   if ((typeof exports === 'object' && exports !== null) || typeof exports === 'function') {
     for (const key of Object.keys(exports)) {
-      if (!wellFormed(key)) continue;
+      // No name of an export.
+      if (!key.isWellFormed()) continue;
       try {
         shared[key] = (exports as Record<string, unknown>)[key];
       } catch {
@@ -62,6 +63,3 @@ function exportsOf({ exports, url }: Dependency): Readonly<Record<string, unknow
   if (url === undefined) shared['default'] = exports;
   return shared;
 }
-
-/** Names of exports have no lone surrogates. */
-const wellFormed = (key: string): boolean => !/\p{Cs}/u.test(key);
