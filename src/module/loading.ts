@@ -64,8 +64,9 @@ export function beginLoading(
   });
 
   const enterProcess = once('being entered in the process', async () => {
-    const other = otherVersion(settings, entry) ?? taken(entry);
+    const other = otherVersion(settings, entry) ?? taken(module, entry);
     if (other !== undefined) return discard(other);
+    module.claims = Object.keys(entry.interfaces);
     const beside = settings.otherBuilds === 'refuse' ? otherBeside(name, area, fingerprint) : undefined;
     if (beside !== undefined) {
       return discard(endingOf(refusedProcess(name, beside, { fingerprint, path: module.path })));
@@ -160,7 +161,7 @@ export function beginLoading(
     }
   }
 
-  const object = (): Ending | undefined => taken(entry) ?? misfit(module, entry);
+  const object = (): Ending | undefined => taken(module, entry) ?? misfit(module, entry);
 
   function publish(): Ending | undefined {
     try {
@@ -251,6 +252,7 @@ export function beginLoading(
     exports: undefined,
     url: undefined,
     entries: [],
+    claims: [],
     implementations: new Map(),
     open: false,
     record: undefined,

@@ -30,22 +30,33 @@ export function otherVersion({ area }: Settings, { name, interfaces }: ManifestM
   return undefined;
 }
 
-/** An interface of the module that has an implementation already. */
-export function taken({ name, interfaces }: ManifestModule): Ending | undefined {
+/** An interface of the module that has an implementation already, or is to have one when another module is loaded. */
+export function taken(module: ThreadModule, { name, interfaces }: ManifestModule): Ending | undefined {
   for (const each of Object.keys(interfaces)) {
     const known = threadModules().interfaces.get(each);
-    const other = known?.waiting === undefined ? known?.current.provider : known.waiting.module;
+    const provider = known?.waiting === undefined ? known?.current.provider : known.waiting.module;
+    const other = provider === undefined ? claimant(module, each) : provider;
     if (other === undefined) continue;
     const who = other === null ? 'the program itself' : `module ${show(other)}`;
     return refused(
       name,
-      `interface ${show(each)} is implemented by ${who}, expected by nobody before module ${show(name)} is loaded`,
+      `interface ${show(each)} is ${provider === undefined ? 'about to be ' : ''}implemented by ${who}, expected by nobody before module ${show(name)} is loaded`,
       {
         found: other,
         expected: undefined,
         remedy: 'Load one of them, or withdraw the other implementation first.',
       },
     );
+  }
+  return undefined;
+}
+
+/** Another module on its way into this thread that has claimed the interface: of two, the later one has to know before it runs. */
+function claimant(module: ThreadModule, name: string): string | undefined {
+  for (const modules of threadModules().areas.values()) {
+    for (const each of modules.values()) {
+      if (each !== module && each.state === 'loading' && each.claims.includes(name)) return each.key;
+    }
   }
   return undefined;
 }

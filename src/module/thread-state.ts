@@ -56,6 +56,8 @@ export interface ThreadModule {
   url: string | undefined;
   readonly entries: InitEntry[];
   /** What it implements, by the names of the interfaces; inert until it is loaded. */
+  /** Interfaces that it is to implement, from its entering on. */
+  claims: readonly string[];
   readonly implementations: Map<string, Implementation>;
   /** Whether it takes declarations: while it is evaluated, unless that was given up. */
   open: boolean;

@@ -169,3 +169,29 @@ test('a stub that loads finds the module that implements it', async () => {
   expect(states(loader)).toEqual(['m loaded']);
   loader[Symbol.dispose]();
 });
+
+test('of two modules for one interface that are asked for at once, nothing of the later one runs', async () => {
+  const name = 'at-once/disk';
+  const table = defineInterface(name, { version: 1, functions: { f: stub.value(0) } });
+  const body = (each: string) => `import { implement, moduleInit } from 'coexist/module';
+    globalThis.journal.push('${each}');
+    moduleInit('t', () => { globalThis.journal.push('${each}.t'); });
+    implement('${name}', { version: 1, functions: { f: () => '${each}' } });`;
+  const { loader } = aHost([
+    [{ name: 'a', interfaces: { [name]: 1 } }, body('a')],
+    [{ name: 'b', interfaces: { [name]: 1 } }, body('b')],
+  ]);
+  await loader.callInit('t');
+  const outcomes = await Promise.all([loader.load('a'), loader.load('b')]);
+  expect(outcomes.map(told)).toEqual(['loaded', 'refused interface b']);
+  expect(outcomes[1].message).toContain(`interface "${name}" is about to be implemented by module "a"`);
+  expect([journal(), table.f()]).toEqual([['a', 'a.t'], 'a']);
+  // One that fails has claimed nothing.
+  table.withdraw();
+  const { loader: second } = aHost([
+    [{ name: 'c', interfaces: { [name]: 1 } }, 'throw new Error("not today");'],
+    [{ name: 'b', interfaces: { [name]: 1 } }, body('b')],
+  ]);
+  expect(told(await second.load('c'))).toBe('failed COEXIST_EFAILED c');
+  expect(told(await second.load('b'))).toBe('loaded');
+});
