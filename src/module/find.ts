@@ -4,15 +4,7 @@
 
 import { host } from '../host/host.js';
 import type { ManifestModule } from './manifest.js';
-import {
-  type Missing,
-  missing,
-  type Refusal,
-  refusedNotAFile,
-  refusedOutside,
-  refusedTooLarge,
-  refusedUnreadable,
-} from './refusals.js';
+import { type Missing, missing, type Refusal, refusedOutside, refusedRead, refusedUnreadable } from './refusals.js';
 import { type Verified, verify } from './verify.js';
 
 export interface FindOptions {
@@ -81,10 +73,6 @@ function inspected(
   if ('is' in real) return real.is === 'missing' ? undefined : refusedUnreadable(name, path, real.cause);
   if (!modules.inside(real.path, realDir.path)) return refusedOutside(name, real.path, realDir.path);
   const read = modules.read(real.path, options.maxBytes);
-  if (!('is' in read)) {
-    return verify(read.bytes, real.path, entry, { fingerprint: options.fingerprint, path: options.origin });
-  }
-  if (read.is === 'another-kind') return refusedNotAFile(name, real.path, read.kind);
-  if (read.is === 'too-large') return refusedTooLarge(name, real.path, read.size, options.maxBytes);
-  return refusedUnreadable(name, real.path, read.cause);
+  if ('is' in read) return refusedRead(name, real.path, read, options.maxBytes);
+  return verify(read.bytes, real.path, entry, { fingerprint: options.fingerprint, path: options.origin });
 }

@@ -2,6 +2,7 @@
 // with the path that they come from, and then what to do.
 
 import { CoexistError, show } from '../abi/errors.js';
+import type { FileRead } from '../host/modules.js';
 import type { RefusalReason } from './outcome.js';
 import type { Mismatch } from './references.js';
 
@@ -188,6 +189,18 @@ export const refusedProcess = (name: string, found: BuildAt, expected: BuildAt):
     `this process has module ${show(name)} of build ${found.fingerprint} from ${found.path}, expected build ${expected.fingerprint} from ${expected.path}`,
     { found, expected, remedy: "Load one build in all threads, or pass otherBuilds: 'allow' to the loader." },
   );
+
+/** A file whose bytes are not to be had. */
+export function refusedRead(
+  name: string,
+  path: string,
+  read: Exclude<FileRead, { readonly bytes: Uint8Array }>,
+  maxBytes: number,
+): Refusal {
+  if (read.is === 'another-kind') return refusedNotAFile(name, path, read.kind);
+  if (read.is === 'too-large') return refusedTooLarge(name, path, read.size, maxBytes);
+  return refusedUnreadable(name, path, read.cause);
+}
 
 /** `problem` in words, found first. */
 export const refusedInterface = (name: string, problem: string, both: Both): Refusal =>

@@ -7,10 +7,9 @@ import { endingOf } from './endings.js';
 import type { Settings } from './options.js';
 import {
   type Refusal,
-  refusedNotAFile,
   refusedNotAModule,
   refusedOutside,
-  refusedTooLarge,
+  refusedRead,
   refusedUnlisted,
   refusedUnreadable,
 } from './refusals.js';
@@ -36,11 +35,7 @@ export function unlisted(settings: Settings, name: string): Ending | undefined {
 
 function judge({ maxBytes, origin, manifestPath }: Settings, name: string, path: string): Refusal {
   const read = host.modules.read(path, maxBytes);
-  if ('is' in read) {
-    if (read.is === 'another-kind') return refusedNotAFile(name, path, read.kind);
-    if (read.is === 'too-large') return refusedTooLarge(name, path, read.size, maxBytes);
-    return refusedUnreadable(name, path, read.cause);
-  }
+  if ('is' in read) return refusedRead(name, path, read, maxBytes);
   const text = sourceText(read.bytes);
   if (text === undefined) return refusedNotAModule(name, path, 'no UTF-8');
   try {

@@ -2,22 +2,11 @@
 // match is refused by the names of its functions, and changes nothing.
 
 import { runInNewContext } from 'node:vm';
-import { defineInterface, type ImplementationOf, implement, stub } from 'coexist/module';
+import { defineInterface, implement, stub } from 'coexist/module';
 import { expect, test } from 'vitest';
+import { disk, type Functions, fresh, real } from '../support/disks.js';
 import { failure } from '../support/failures.js';
 
-interface Disk {
-  open(path: string): string;
-  size(): number;
-  close(): void;
-}
-type Functions = ImplementationOf<Disk>;
-
-let count = 0;
-const fresh = () => `test/implemented-${++count}`;
-const stubs = { open: stub.value('stub'), size: stub.value(-1), close: stub.noop() };
-const disk = (name = fresh()) => defineInterface<Disk>(name, { version: 1, functions: stubs });
-const real = (mark = 'real'): Functions => ({ open: (path) => `${mark} ${path}`, size: () => 7, close() {} });
 const refusal = (functions: object, table = disk(), code = 'COEXIST_EREFUSED') =>
   failure(code, () => table.implement(functions as Functions));
 

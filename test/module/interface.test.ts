@@ -1,22 +1,10 @@
 // A table of functions that always answers: stubs, then an implementation in the place of all of them at once, then stubs again;
 // references to slots reach what is in force when they are called. Whatever is refused changes nothing, and is named.
 
-import { defineInterface, type ImplementationOf, implement, stub } from 'coexist/module';
+import { defineInterface, implement, stub } from 'coexist/module';
 import { describe, expect, test } from 'vitest';
+import { type Disk, disk, fresh, real, stubs } from '../support/disks.js';
 import { failure } from '../support/failures.js';
-
-interface Disk {
-  open(path: string): string;
-  size(): number;
-  close(): void;
-}
-type Functions = ImplementationOf<Disk>;
-
-let count = 0;
-const fresh = () => `test/disk-${++count}`;
-const stubs = { open: stub.value('stub'), size: stub.value(-1), close: stub.noop() };
-const disk = (name = fresh()) => defineInterface<Disk>(name, { version: 1, functions: stubs });
-const real = (mark = 'real'): Functions => ({ open: (path) => `${mark} ${path}`, size: () => 7, close() {} });
 
 describe('a table', () => {
   test('has nothing but its functions as enumerable properties, and does not change', () => {
