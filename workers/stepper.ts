@@ -78,7 +78,7 @@ function at(position: 'before' | 'after'): void {
   if (mode !== 'kill') for (;;); // until the vm times out
   real.store(parked, 0, 1);
   real.notify(parked, 0);
-  real.wait(parked, 1, 0);
+  for (;;) real.wait(parked, 0, 1);
 }
 
 const stepping: Record<string, unknown> = {};

@@ -84,7 +84,7 @@ export class Actor {
   }
 }
 
-/** Polls until the condition holds; fails after the bound. Only for what another thread's death makes true. */
+/** Polls until the condition holds; fails after the bound. Only for what another thread does or leaves by its death. */
 export async function until(what: string, condition: () => boolean, bound = 10_000): Promise<void> {
   const deadline = Date.now() + bound;
   while (!condition()) {

@@ -4,6 +4,7 @@ import { Worker } from 'node:worker_threads';
 import { type Area, createArea } from 'coexist';
 import { ENTRY, HEADER, SLOT, viewsOf, word } from 'coexist/abi';
 import type { Operation, StepperData, StepperResult } from '../../workers/stepper.js';
+import { until } from './actor.js';
 import { copyUrl } from './copies.js';
 
 export const SLOTS = 4;
@@ -75,7 +76,8 @@ export async function stopAt(
     workerData,
     env: { ...process.env, COEXIST_NO_WASM: '1' },
   });
-  const parked = Atomics.waitAsync(new Int32Array(gate), 0, 0, PARKED_MS);
+  const word = new Int32Array(gate);
+  const parked = Atomics.waitAsync(word, 0, 0, PARKED_MS);
   const result = await Promise.race([
     new Promise<StepperResult>((resolve, reject) => worker.once('message', resolve).once('error', reject)),
     Promise.resolve(parked.value).then((outcome) => {
@@ -83,5 +85,7 @@ export async function stopAt(
       return undefined;
     }),
   ]);
+  // It sleeps there, and whoever wakes it finds it asleep again. A thread that threw instead would unwind, as no killed one does.
+  if (result === undefined) await until(`${operation}: asleep at step ${step}`, () => Atomics.notify(word, 0) > 0);
   return { worker, area, result };
 }
