@@ -64,10 +64,10 @@ export function osThreadId(id: bigint): number | undefined {
   return (id & RANDOM_BIT) === 0n ? Number(id & TID_MASK) : undefined;
 }
 
-function read(id: bigint): Stat | undefined | 'gone' {
+function read(id: bigint, pid: number | 'self'): Stat | undefined | 'gone' {
   let text: string;
   try {
-    text = readFileSync(`/proc/self/task/${id & TID_MASK}/stat`, 'utf8');
+    text = readFileSync(`/proc/${pid}/task/${id & TID_MASK}/stat`, 'utf8');
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     return code === 'ENOENT' || code === 'ESRCH' ? 'gone' : undefined;
@@ -75,15 +75,16 @@ function read(id: bigint): Stat | undefined | 'gone' {
   return parse(text);
 }
 
-export function liveness(id: bigint, own: bigint): Liveness {
+/** Of a thread of this process, unless said otherwise. */
+export function liveness(id: bigint, own: bigint, pid: number | 'self' = 'self'): Liveness {
   if (osThreadId(id) === undefined || osThreadId(own) === undefined) return 'unknown';
-  const verdict = judge(id);
+  const verdict = judge(id, pid);
   // The control read comes after the verdict: what made /proc lie then would still make it lie now.
-  return verdict === 'dead' && judge(own) !== 'alive' ? 'unknown' : verdict;
+  return verdict === 'dead' && judge(own, 'self') !== 'alive' ? 'unknown' : verdict;
 }
 
-function judge(id: bigint): Liveness {
-  const stat = read(id);
+function judge(id: bigint, pid: number | 'self'): Liveness {
+  const stat = read(id, pid);
   if (stat === 'gone') return 'dead';
   if (stat === undefined) return 'unknown';
   const ended = stat.state === 'Z' || stat.state === 'X' || (stat.flags & PF_EXITING) !== 0;

@@ -1,0 +1,110 @@
+// Node's answers to the questions of src/host/graphs.ts.
+
+import type { GraphHost, ImportHooks } from '../graphs.js';
+import { process } from './builtin.js';
+import { createRoot, link, onExit, removeRoot, unlink } from './links.js';
+import { loadWith, NOT_LOADED, pathOf, questionFor, resolveWith } from './module-hooks.js';
+import {
+  forget,
+  isRequired,
+  patchLoading,
+  patchResolution,
+  required,
+  requirePath,
+  resolveRequire,
+} from './require-hooks.js';
+
+const url = process.getBuiltinModule('node:url');
+const nodeModule = process.getBuiltinModule('node:module') as typeof import('node:module') & {
+  /** Since Node 22.15 and 23.5. */
+  registerHooks?(hooks: { resolve?: unknown; load?: unknown }): { deregister(): void };
+};
+
+export const nodeGraphs: GraphHost = {
+  createRoot(prefix) {
+    const root = createRoot(prefix);
+    onExit(() => {
+      try {
+        removeRoot(root);
+      } catch {
+        // Swept by a later thread.
+      }
+    });
+    return root;
+  },
+  link,
+  unlink,
+  install(decisions): ImportHooks {
+    patchResolution(decisions);
+    if (nodeModule.registerHooks !== undefined) {
+      nodeModule.registerHooks({ resolve: resolveWith(decisions) });
+      return { thread: undefined };
+    }
+    return {
+      thread: {
+        start(data, transfer) {
+          nodeModule.register(new URL('./namespace-hooks.js', import.meta.url), {
+            data,
+            transferList: transfer as never[],
+          });
+        },
+      },
+    };
+  },
+  compile(decisions, compile) {
+    patchLoading(decisions, compile);
+  },
+  async ask(id, specifier, parent) {
+    try {
+      await import(questionFor({ id, specifier, parent }));
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== NOT_LOADED) throw error;
+    }
+  },
+  resolveRequire,
+  import: (at, json) => (json ? import(at, { with: { type: 'json' } }) : import(at)),
+  require: requirePath,
+  isRequired,
+  required,
+  forget,
+  async isImported(at, json, probing) {
+    // On Node 20 the hooks that are there look for what is probed.
+    const hook = nodeModule.registerHooks?.({ load: loadWith(() => at) });
+    probing(at);
+    try {
+      await (json ? import(at, { with: { type: 'json' } }) : import(at));
+      return true;
+    } catch (error) {
+      return (error as NodeJS.ErrnoException).code !== NOT_LOADED;
+    } finally {
+      probing('');
+      hook?.deregister();
+    }
+  },
+  isBuiltin: (specifier) => nodeModule.isBuiltin(specifier),
+  pathOf,
+  urlOf: (at) => url.pathToFileURL(at).href,
+  caller,
+  onExit,
+};
+
+/** Whatever the program makes of stack traces, this one is as the engine gives it. */
+function caller(): string | undefined {
+  const { prepareStackTrace, stackTraceLimit } = Error;
+  let files: (string | undefined)[] = [];
+  try {
+    Error.stackTraceLimit = 50;
+    Error.prepareStackTrace = (_, sites) => {
+      files = sites.map((site) => site.getFileName() ?? undefined);
+      return '';
+    };
+    // Reading it is what prepares it.
+    void new Error('caller').stack;
+  } finally {
+    Error.prepareStackTrace = prepareStackTrace;
+    Error.stackTraceLimit = stackTraceLimit;
+  }
+  const own = files[0];
+  const found = files.find((file) => file !== undefined && file !== own && !file.startsWith('node:'));
+  return found?.startsWith('file:') ? pathOf(found) : found;
+}

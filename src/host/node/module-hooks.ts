@@ -1,0 +1,89 @@
+// Node's hooks of import: one pair of functions, for module.registerHooks(), which calls them in the thread itself, and for
+// module.register() on Node 20, which calls them in a thread of their own, where resolving is asynchronous.
+
+import type { GraphDecisions } from '../graphs.js';
+import { process } from './builtin.js';
+
+const url = process.getBuiltinModule('node:url');
+
+/** What `ask()` imports. It never loads. */
+export const QUESTION = 'coexist-namespace:';
+/** The error of a module that was only looked for. */
+export const NOT_LOADED = 'COEXIST_NOT_LOADED';
+
+interface ResolveContext {
+  readonly conditions?: readonly string[];
+  readonly parentURL?: string | undefined;
+}
+interface ResolveResult {
+  readonly url: string;
+}
+type NextResolve = (specifier: string, context: ResolveContext) => ResolveResult | Promise<ResolveResult>;
+
+export interface Question {
+  readonly id: number;
+  readonly specifier: string;
+  readonly parent: string;
+}
+
+export const questionFor = (question: Question): string => QUESTION + encodeURIComponent(JSON.stringify(question));
+
+export const pathOf = (at: string | undefined): string | undefined => {
+  if (at?.startsWith('file:') !== true) return undefined;
+  try {
+    return url.fileURLToPath(at);
+  } catch {
+    return undefined;
+  }
+};
+
+/** The URL of a path, with the query and the fragment of another URL. */
+const urlFor = (path: string, like: string): string => {
+  const query = like.search(/[?#]/);
+  return url.pathToFileURL(path).href + (query < 0 ? '' : like.slice(query));
+};
+
+export function resolveWith(decisions: GraphDecisions) {
+  return (specifier: string, context: ResolveContext, next: NextResolve): ResolveResult | Promise<ResolveResult> => {
+    // Node resolves these by Module._resolveFilename, which is patched.
+    if (context.conditions?.includes('require') === true) return next(specifier, context);
+    if (specifier.startsWith(QUESTION)) {
+      const {
+        id,
+        specifier: asked,
+        parent,
+      } = JSON.parse(decodeURIComponent(specifier.slice(QUESTION.length))) as Question;
+      const real = context.conditions === undefined ? { parentURL: parent } : { ...context, parentURL: parent };
+      return then(next(asked, real), (result) => {
+        decisions.answer(id, result.url);
+        throw Object.assign(new Error('answered'), { code: NOT_LOADED });
+      });
+    }
+    const named = specifier.includes('/') ? (pathOf(specifier) ?? specifier) : specifier;
+    const asked = named.startsWith('/') ? decisions.parse(named) : undefined;
+    const importer = pathOf(context.parentURL);
+    const from = importer === undefined ? undefined : decisions.parse(importer);
+    const ns = asked?.ns ?? from?.ns ?? 0;
+    const decide = (result: ResolveResult): ResolveResult => {
+      const path = pathOf(result.url);
+      if (path === undefined) return result;
+      const target = decisions.parse(path)?.path ?? path;
+      const placed = decisions.place({ ns, specifier, importer: from?.path ?? importer, target, how: 'import' });
+      return placed === path ? result : { ...result, url: urlFor(placed, result.url) };
+    };
+    const request = asked === undefined ? specifier : urlFor(asked.path, specifier);
+    const real = from === undefined ? context : { ...context, parentURL: urlFor(from.path, context.parentURL ?? '') };
+    return then(next(request, real), decide);
+  };
+}
+
+export function loadWith(probed: () => string) {
+  return <Context, Result>(at: string, context: Context, next: (at: string, context: Context) => Result): Result => {
+    if (at === probed()) throw Object.assign(new Error(`${at} is not loaded`), { code: NOT_LOADED });
+    return next(at, context);
+  };
+}
+
+function then<T, R>(value: T | Promise<T>, next: (value: T) => R): R | Promise<R> {
+  return value instanceof Promise ? value.then(next) : next(value);
+}

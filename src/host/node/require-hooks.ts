@@ -1,0 +1,118 @@
+// Node's resolution of require(): Module._resolveFilename, undocumented and patched by many for as long as there is Node. Whoever patched it
+// before is asked as before; whoever patches it later sees disguised paths as results.
+
+import type { CompileAsCommonJs, GraphDecisions } from '../graphs.js';
+import { process } from './builtin.js';
+
+const path = process.getBuiltinModule('node:path');
+
+/** What is used of Node's class Module beyond its types. */
+interface ModuleInternals {
+  _resolveFilename(request: unknown, parent: NodeModule | null | undefined, isMain: boolean, options?: unknown): string;
+  _load(request: unknown, parent: NodeModule | null | undefined, isMain: boolean): unknown;
+  _nodeModulePaths(from: string): string[];
+  readonly _cache: Record<string, NodeModule>;
+  readonly prototype: { load(this: NodeModule, filename: string): void };
+}
+interface Compiling {
+  _compile(text: string, filename: string, format?: string): unknown;
+}
+
+const nodeModule = process.getBuiltinModule('node:module');
+const Module = nodeModule.Module as unknown as ModuleInternals;
+
+export function patchResolution(decisions: GraphDecisions): void {
+  const before = Module._resolveFilename;
+  Module._resolveFilename = function resolveFilename(request, parent, isMain, options) {
+    if (typeof request !== 'string' || nodeModule.isBuiltin(request)) {
+      return Reflect.apply(before, this, [request, parent, isMain, options]);
+    }
+    const asked = decisions.parse(request);
+    const importer = typeof parent?.filename === 'string' ? parent.filename : undefined;
+    const from = importer === undefined ? undefined : decisions.parse(importer);
+    const ns = asked?.ns ?? from?.ns ?? 0;
+    const found = Reflect.apply(before, this, [
+      asked?.path ?? request,
+      from === undefined ? parent : undisguised(parent as NodeModule, from.path),
+      isMain,
+      ns === 0 ? options : realPaths(options, decisions),
+    ]) as string;
+    if (!path.isAbsolute(found) || (ns === 0 && !decisions.concerns(request))) return found;
+    const target = decisions.parse(found)?.path ?? found;
+    return decisions.place({ ns, specifier: request, importer: from?.path ?? importer, target, how: 'require' });
+  };
+}
+
+/** The module that asks, as resolution sees it: where its file really is. Directories that somebody has put on its list stay on it. */
+function undisguised(parent: NodeModule, real: string): NodeModule {
+  const usual = new Set(Module._nodeModulePaths(path.dirname(parent.filename)));
+  const added = (parent.paths ?? []).filter((dir) => !usual.has(dir));
+  return Object.create(parent, {
+    id: { value: real },
+    filename: { value: real },
+    path: { value: path.dirname(real) },
+    paths: { value: [...Module._nodeModulePaths(path.dirname(real)), ...added] },
+  }) as NodeModule;
+}
+
+/** Of require.resolve(request, { paths }). */
+function realPaths(options: unknown, decisions: GraphDecisions): unknown {
+  const { paths } = (options ?? {}) as { paths?: unknown };
+  if (!Array.isArray(paths)) return options;
+  return {
+    ...(options as object),
+    paths: paths.map((at: unknown) => (typeof at === 'string' ? (decisions.parse(at)?.path ?? at) : at)),
+  };
+}
+
+/**
+ * Module._load keeps what a request from a directory led to, and does not resolve it again: wrong where another namespace has this
+ * directory's path now. With a path as the request there is nothing to keep.
+ */
+export function patchLoading(decisions: GraphDecisions, { textFor }: CompileAsCommonJs): void {
+  const load = Module._load;
+  Module._load = function _load(request, parent, isMain) {
+    const disguised = typeof parent?.filename === 'string' && decisions.parse(parent.filename) !== undefined;
+    if (!disguised || typeof request !== 'string' || nodeModule.isBuiltin(request)) {
+      return Reflect.apply(load, this, [request, parent, isMain]);
+    }
+    return Reflect.apply(load, this, [Module._resolveFilename(request, parent, isMain), parent, isMain]);
+  };
+  const { load: loadFile } = Module.prototype;
+  Module.prototype.load = function loadAs(filename) {
+    const text = textFor(filename);
+    if (text === undefined) return Reflect.apply(loadFile, this, [filename]);
+    this.filename = filename;
+    this.paths = Module._nodeModulePaths(path.dirname(filename));
+    (this as unknown as Compiling)._compile(text, filename, 'commonjs');
+    this.loaded = true;
+  };
+}
+
+export const isRequired = (at: string): boolean => Object.hasOwn(Module._cache, at);
+
+export const required = (): readonly string[] => Object.keys(Module._cache);
+
+export function forget(which: (at: string) => boolean): void {
+  const gone = new Set<NodeModule>();
+  for (const [at, module] of Object.entries(Module._cache)) {
+    if (!which(at)) continue;
+    gone.add(module);
+    delete Module._cache[at];
+  }
+  if (gone.size === 0) return;
+  // Whoever required one first keeps it in its list.
+  for (const { children } of Object.values(Module._cache)) {
+    if (!children.some((child) => gone.has(child))) continue;
+    children.splice(0, children.length, ...children.filter((child) => !gone.has(child)));
+  }
+}
+
+export function resolveRequire(specifier: string, parent: string): string {
+  return nodeModule.createRequire(parent).resolve(specifier);
+}
+
+export function requirePath(at: string): unknown {
+  // From nowhere, so that nobody's list of children keeps it.
+  return Module._load(at, undefined, false);
+}
