@@ -1,0 +1,28 @@
+// What the hooks ask, answered from a state. The same in the thread itself and in the thread of the hooks.
+
+import type { GraphDecisions } from '../host/graphs.js';
+import { createPackages, type Packages } from './packages.js';
+import { createPlaces } from './place.js';
+import type { Changes } from './replica.js';
+import type { State } from './state.js';
+import type { Tags } from './tags.js';
+import { createUniques, type Uniques } from './unique.js';
+
+export interface Decisions extends GraphDecisions {
+  readonly uniques: Uniques;
+  readonly packages: Packages;
+}
+
+export function createDecisions(state: State, tags: Tags, { locked, emit }: Changes): Decisions {
+  const packages = createPackages(() => state.fresh);
+  const uniques = createUniques(state, packages, emit);
+  const places = createPlaces(state, tags, uniques, emit);
+  return {
+    uniques,
+    packages,
+    parse: (path) => tags.parse(path),
+    place: (resolved) => locked(() => places.place(resolved)),
+    concerns: (specifier) => uniques.concerns(specifier),
+    answer: (id, url) => locked(() => emit({ t: 'resolved', id, url })),
+  };
+}

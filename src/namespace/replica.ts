@@ -1,0 +1,86 @@
+// On Node 20 imports are resolved in a thread of the hooks' own, require() in the thread that it serves. Each has a copy of the state, and
+// sends the other one what it changes. A lock makes their decisions one after the other: whoever has it reads first what has come, so that both
+// copies are the same whenever something is decided. Both threads end together, so nobody waits for a dead one; the wait is bounded all the same.
+
+import { CoexistError } from '../abi/errors.js';
+import { process } from '../host/node/builtin.js';
+import { apply, type State, type StateEvent } from './state.js';
+
+const { receiveMessageOnPort } = process.getBuiltinModule('node:worker_threads');
+
+const LOCK_MS = 10_000;
+
+/** A state, and the way to change it. */
+export interface Changes {
+  /** All that looks at the state and changes it, in one go. Enters itself. */
+  locked<T>(run: () => T): T;
+  /** Only inside `locked`. */
+  emit(event: StateEvent): void;
+}
+
+/** Of a thread that is alone with its state. */
+export function alone(state: State, onEvent: (event: StateEvent) => void): Changes {
+  return {
+    locked: (run) => run(),
+    emit(event) {
+      apply(state, event);
+      onEvent(event);
+    },
+  };
+}
+
+interface Port {
+  postMessage(message: unknown): void;
+}
+
+export function replicated(
+  state: State,
+  port: Port,
+  lock: SharedArrayBuffer,
+  onEvent: (event: StateEvent) => void,
+): Changes {
+  const word = new Int32Array(lock);
+  let depth = 0;
+
+  function read(): void {
+    for (;;) {
+      const got = receiveMessageOnPort(port as never) as { message: StateEvent } | undefined;
+      if (got === undefined) return;
+      apply(state, got.message);
+      onEvent(got.message);
+    }
+  }
+
+  return {
+    locked(run) {
+      if (depth > 0) return run();
+      while (Atomics.compareExchange(word, 0, 0, 1) !== 0) {
+        if (Atomics.wait(word, 0, 1, LOCK_MS) === 'timed-out') {
+          throw new CoexistError(
+            'COEXIST_ETIMEDOUT',
+            `the thread of the module hooks kept its lock for ${LOCK_MS} ms`,
+            {
+              found: 'locked',
+              expected: 'free',
+              remedy: 'Look for a debugger, or a suspended process, that holds up the thread of the module hooks.',
+            },
+          );
+        }
+      }
+      depth++;
+      try {
+        read();
+        return run();
+      } finally {
+        depth--;
+        Atomics.store(word, 0, 0);
+        Atomics.notify(word, 0, 1);
+      }
+    },
+    emit(event) {
+      apply(state, event);
+      port.postMessage(event);
+      onEvent(event);
+    },
+  };
+}

@@ -1,0 +1,51 @@
+// Path tags. A namespace sees every file under a path of its own, `<root>/<label><real path>`, where `<root>/<label>` is a symbolic link to
+// the root of the file system: to Node's module caches these are other modules, while everything that reads files finds the real ones.
+//
+// Labels: `3` and `3.1`, `3.2`, ... of a permanent namespace, `c3` of a closable one. A permanent namespace goes on to the next label when
+// something that it loaded failed, since Node keeps what failed under the old one. A closable one leaves nothing behind under its label.
+
+export interface Tag {
+  readonly ns: number;
+  readonly label: string;
+  /** What the tagged path leads to. */
+  readonly path: string;
+}
+
+export interface Tags {
+  /** Absolute, without links in it. */
+  readonly root: string;
+  tag(path: string, label: string): string;
+  /** Undefined for a path that has no tag. */
+  parse(path: string): Tag | undefined;
+}
+
+/** What the directories of the links of all threads are called, in the directory for temporary files. */
+export const ROOT_PREFIX = 'coexist-ns-';
+
+const LABEL = String.raw`(?:\d+(?:\.\d+)?|c\d+)`;
+
+export const labelOf = (ns: number, kind: 'permanent' | 'closable', link: number): string =>
+  kind === 'closable' ? `c${ns}` : link === 0 ? String(ns) : `${ns}.${link}`;
+
+export function tagsIn(root: string): Tags {
+  const tagged = new RegExp(`^(${LABEL})(/.*)$`, 's');
+  const start = `${root}/`;
+  return {
+    root,
+    tag: (path, label) => `${start}${label}${path}`,
+    parse(path) {
+      if (!path.startsWith(start)) return undefined;
+      const [, label, real] = tagged.exec(path.slice(start.length)) ?? [];
+      if (label === undefined || real === undefined) return undefined;
+      return { ns: Number.parseInt(label.replace('c', ''), 10), label, path: real };
+    },
+  };
+}
+
+const TAG = new RegExp(String.raw`(?:/[^\s/:'"()<>\x60]+)*/${ROOT_PREFIX}[A-Za-z0-9_.-]+/${LABEL}(?=/|$)`, 'g');
+
+/**
+ * A text with every tag taken out: paths and file: URLs in it, of stack traces for instance, are those of the real files.
+ * Works for the tags of all threads and processes.
+ */
+export const untag = (text: string): string => text.replace(TAG, '');

@@ -1,0 +1,172 @@
+// Unique packages: one copy of each, its master, stands for every other copy that the importer's range allows, wherever it is asked for.
+// Copies are told by the package's name, and files that are no part of a copy by their identity on disk.
+//
+// A dual package has one file for `import` and another one for `require()`. Both get the one for `import`: an ES module can be required
+// (unless it awaits at its top level), while CommonJS does not give every name to an import.
+
+import { exports as exportsOf } from 'resolve.exports';
+import satisfies from 'semver/functions/satisfies.js';
+import validRange from 'semver/ranges/valid.js';
+import { CoexistError } from '../abi/errors.js';
+import { fs, process } from '../host/node/builtin.js';
+import { bareParts, type Package, type Packages, rangeOf } from './packages.js';
+import type { Master, Merge, State, StateEvent, UniquePolicy } from './state.js';
+
+const path = process.getBuiltinModule('node:path');
+
+/** A request for a file of a package. Real paths. */
+export interface Request {
+  readonly specifier: string;
+  /** The file that asks; undefined for the program's entry. */
+  readonly importer: string | undefined;
+  /** What Node resolves it to. */
+  readonly target: string;
+}
+
+/** A file in the base that a request is to get, or 'private': its own copy, where it is. */
+export type UniqueFile = string | 'private';
+
+export interface Uniques {
+  /** Undefined where the file is of no unique package. `inBase`: whether a copy out of range may become a second master. */
+  fileFor(request: Request, inBase: boolean): UniqueFile | undefined;
+  /** Whether a file is of a unique package, or one of its files under another name. Changes nothing. */
+  isUnique(target: string): boolean;
+  /** Whether what this specifier resolves to can be unique. Files asked for by paths are, only where a package is. */
+  concerns(specifier: string): boolean;
+}
+
+const POLICIES: readonly unknown[] = ['throw', 'warn', 'private'] satisfies UniquePolicy[];
+
+export function createUniques(state: State, packages: Packages, emit: (event: StateEvent) => void): Uniques {
+  /** Files of masters that were asked for, by device and inode. */
+  const identities = new Map<string, string>();
+
+  function policyOf({ name, json }: Package): UniquePolicy | undefined {
+    const listed = state.uniques.get(name);
+    if (listed !== undefined) return listed;
+    const own = json.coexist?.unique;
+    if (own === true) return 'throw';
+    return POLICIES.includes(own) ? (own as UniquePolicy) : undefined;
+  }
+
+  function remember(file: string): string {
+    const identity = identityOf(file);
+    if (identity !== undefined) identities.set(identity, file);
+    return file;
+  }
+
+  function fileFor({ specifier, importer, target }: Request, inBase: boolean): UniqueFile | undefined {
+    const pkg = packages.of(target);
+    const policy = pkg === undefined ? undefined : policyOf(pkg);
+    if (pkg === undefined || policy === undefined) {
+      const known = identities.size === 0 ? undefined : identities.get(identityOf(target) ?? '');
+      return known === target ? undefined : known;
+    }
+    const masters = state.masters.get(pkg.name) ?? [];
+    const mine = masters.find(({ root }) => root === pkg.root);
+    if (mine !== undefined) return remember(counterpart(mine, pkg, specifier, target) ?? target);
+    const from = importer === undefined ? undefined : packages.of(importer);
+    // What a copy imports of itself is that copy's, as it was placed.
+    if (from?.root === pkg.root) return 'private';
+    const range = rangeOf(from, bareParts(specifier)?.[0] ?? pkg.name);
+    const copy: Master = { name: pkg.name, version: pkg.version, root: pkg.root };
+    const told = { ...copy, importer: from?.name ?? importer ?? '', range };
+    for (const master of masters) {
+      if (!allows(range, master.version)) continue;
+      const file = counterpart(master, pkg, specifier, target);
+      if (file === undefined) continue;
+      tell({ ...told, outcome: 'merged', into: master });
+      return remember(file);
+    }
+    const [first] = masters;
+    if (first === undefined) {
+      emit({ t: 'master', master: copy });
+      return remember(counterpart(copy, pkg, specifier, target) ?? target);
+    }
+    const problem =
+      `${told.importer} wants ${pkg.name} ${range}, and the copy that stands for all is ` +
+      `${first.version} in ${first.root} (its own would be ${pkg.version} in ${pkg.root})`;
+    if (policy === 'throw') {
+      throw new CoexistError('COEXIST_EREFUSED', problem, {
+        found: first.version,
+        expected: range,
+        remedy: `Install one version of ${pkg.name} that all of them accept, or declare it unique with the policy 'warn' or 'private'.`,
+      });
+    }
+    if (policy === 'warn') {
+      const file = counterpart(first, pkg, specifier, target);
+      if (file !== undefined) {
+        tell({ ...told, outcome: 'warned', into: first });
+        return remember(file);
+      }
+    }
+    tell({ ...told, outcome: 'kept', into: first });
+    if (inBase) {
+      emit({ t: 'master', master: copy });
+      return remember(counterpart(copy, pkg, specifier, target) ?? target);
+    }
+    return 'private';
+  }
+
+  /** Once for each copy, importer and outcome. */
+  function tell(merge: Merge): void {
+    const known = state.merges.some(
+      ({ root, importer, outcome }) => root === merge.root && importer === merge.importer && outcome === merge.outcome,
+    );
+    if (!known) emit({ t: 'merge', merge });
+  }
+
+  /** The file of a master that stands for a copy's file. Undefined where it has none. */
+  function counterpart(master: Master, pkg: Package, specifier: string, target: string): string | undefined {
+    const json = packages.of(path.join(master.root, 'package.json'))?.json;
+    const bare = bareParts(specifier);
+    const exported = bare === undefined ? undefined : exportedAs(json, bare[1]);
+    if (exported !== undefined) return exported.map((relative) => path.join(master.root, relative)).find(isFile);
+    const file = path.join(master.root, path.relative(pkg.root, target));
+    return isFile(file) ? file : undefined;
+  }
+
+  return {
+    fileFor,
+    isUnique(target) {
+      const pkg = packages.of(target);
+      return (pkg !== undefined && policyOf(pkg) !== undefined) || identities.has(identityOf(target) ?? '');
+    },
+    concerns: (specifier) => state.uniques.size > 0 || state.masters.size > 0 || !/^(?:[./]|file:)/.test(specifier),
+  };
+}
+
+/** Paths, from the package's directory, that its `exports` give an import of a subpath, none where they do not; undefined where it has no `exports`. */
+function exportedAs(json: Package['json'] | undefined, subpath: string): readonly string[] | undefined {
+  if (json?.exports === undefined || json.exports === null) return undefined;
+  try {
+    return exportsOf(json as never, subpath, { conditions: CONDITIONS }) ?? [];
+  } catch {
+    return [];
+  }
+}
+
+/** Beside `node`, `import` and `default`. */
+const CONDITIONS: readonly string[] = [
+  'node-addons',
+  'module-sync',
+  ...[...process.execArgv, ...(process.env['NODE_OPTIONS'] ?? '').split(/\s+/)].flatMap((flag, k, flags) =>
+    flag === '-C' || flag === '--conditions' ? (flags[k + 1] ?? []) : (/^--conditions=(.*)$/.exec(flag)?.[1] ?? []),
+  ),
+];
+
+const allows = (range: string, version: string): boolean =>
+  validRange(range) === null || version === '' || satisfies(version, range, { includePrerelease: true });
+
+function identityOf(file: string): string | undefined {
+  try {
+    const { dev, ino } = fs.statSync(file, { bigint: true });
+    return `${dev}:${ino}`;
+  } catch {
+    return undefined;
+  }
+}
+
+function isFile(file: string): boolean {
+  return fs.statSync(file, { throwIfNoEntry: false })?.isFile() === true;
+}
