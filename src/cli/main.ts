@@ -4,6 +4,10 @@
 import type { Command } from './command.js';
 
 const commands: Readonly<Record<string, { readonly about: string; load(): Promise<Command> }>> = {
+  dedupe: {
+    about: 'runs a program in which the copies of some packages are one',
+    load: async () => (await import('./dedupe.js')).dedupeCommand,
+  },
   doctor: {
     about: 'says what works in this environment, what does not, and what to do about it',
     load: async () => (await import('./doctor.js')).doctorCommand,
