@@ -4,6 +4,8 @@
 // Labels: `3` and `3.1`, `3.2`, ... of a permanent namespace, `c3` of a closable one. A permanent namespace goes on to the next label when
 // something that it loaded failed, since Node keeps what failed under the old one. A closable one leaves nothing behind under its label.
 
+import { fs, process } from '../host/node/builtin.js';
+
 export interface Tag {
   readonly ns: number;
   readonly label: string;
@@ -42,10 +44,25 @@ export function tagsIn(root: string): Tags {
   };
 }
 
-const TAG = new RegExp(String.raw`(?:/[^\s/:'"()<>\x60]+)*/${ROOT_PREFIX}[A-Za-z0-9_.-]+/${LABEL}(?=/|$)`, 'g');
+let tags: RegExp | undefined;
+
+/** Tags in this process's directory for temporary files, whatever its name has in it, and in any other without blanks in its name. */
+function everyTag(): RegExp {
+  const dir = fs.realpathSync(process.getBuiltinModule('node:os').tmpdir());
+  const own = [dir, process.getBuiltinModule('node:url').pathToFileURL(dir).pathname].map((at) =>
+    at.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&'),
+  );
+  const other = String.raw`(?:/[^\s/:'"()<>\x60]+)*`;
+  return new RegExp(`(?:${own.join('|')}|${other})/${ROOT_PREFIX}[A-Za-z0-9_.-]+/${LABEL}(?=/|$)`, 'g');
+}
 
 /**
  * A text with every tag taken out: paths and file: URLs in it, of stack traces for instance, are those of the real files.
  * Works for the tags of all threads and processes.
+ * @since 0.1.0
  */
-export const untag = (text: string): string => text.replace(TAG, '');
+export function untag(text: string): string {
+  if (!text.includes(ROOT_PREFIX)) return text;
+  tags ??= everyTag();
+  return text.replace(tags, '');
+}

@@ -68,7 +68,9 @@ export function resolveWith(decisions: GraphDecisions) {
       const path = pathOf(result.url);
       if (path === undefined) return result;
       const target = decisions.parse(path)?.path ?? path;
-      const placed = decisions.place({ ns, specifier, importer: from?.path ?? importer, target, how: 'import' });
+      // Who asks for another namespace's file is no module of that one.
+      const asking = asked === undefined || from?.ns === asked.ns ? (from?.path ?? importer) : undefined;
+      const placed = decisions.place({ ns, specifier, importer: asking, target, how: 'import' });
       return placed === path ? result : { ...result, url: urlFor(placed, result.url) };
     };
     const request = asked === undefined ? specifier : urlFor(asked.path, specifier);

@@ -39,7 +39,9 @@ export function patchResolution(decisions: GraphDecisions): void {
     ]) as string;
     if (!path.isAbsolute(found) || (ns === 0 && !decisions.concerns(request))) return found;
     const target = decisions.parse(found)?.path ?? found;
-    return decisions.place({ ns, specifier: request, importer: from?.path ?? importer, target, how: 'require' });
+    // Who asks for another namespace's file is no module of that one.
+    const asking = asked === undefined || from?.ns === asked.ns ? (from?.path ?? importer) : undefined;
+    return decisions.place({ ns, specifier: request, importer: asking, target, how: 'require' });
   };
 }
 
