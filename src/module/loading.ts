@@ -20,7 +20,8 @@ import type { Settings } from './options.js';
 import { misfit, otherVersion, taken } from './provided.js';
 import { enter, type ModuleRecord, markLoaded, markUnloaded, onceOf, recordOf } from './record.js';
 import { refusedBuild, refusedProcess } from './refusals.js';
-import { moduleOf, needed } from './registry.js';
+import { moduleOf } from './registry.js';
+import { discardRelatives } from './relatives.js';
 import { type Ending, type InitEntry, type ThreadModule, threadModules } from './thread-state.js';
 import type { Source, Verified } from './verify.js';
 
@@ -206,13 +207,7 @@ export function beginLoading(
     controller.abort(ending.error);
     if (wasLoaded) markUnloaded(record as ModuleRecord);
     leave();
-    for (const each of [...modules.values()]) {
-      if (each.fingerprint === fingerprint && each.depends.includes(name)) each.steps.discard(ending);
-    }
-    for (const each of [...module.depends].reverse()) {
-      const dependency = moduleOf(modules, each, fingerprint);
-      if (dependency !== undefined && !needed(modules, dependency)) dependency.steps.discard(ending);
-    }
+    discardRelatives(modules, module, ending);
   }
 
   // Not while another thread could take what an initialiser does here for something that nobody does any more.
