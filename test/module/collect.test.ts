@@ -2,7 +2,7 @@
 
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, symlinkSync, truncateSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { collect, survey } from 'coexist/modinfo';
 import { describe, expect, test } from 'vitest';
@@ -147,6 +147,18 @@ describe('files that are no modules to load', () => {
       'pipe.mjs: it is no regular file',
       `zeros.mjs: it has ${MODULE_BYTES_MAX + 1} bytes, and a module has at most ${MODULE_BYTES_MAX}`,
     ]);
+  });
+});
+
+// Windows has no such names.
+test.runIf(sep === '/')('a name that no manifest can say is a problem, of modules alone', () => {
+  const dir = aDirectory();
+  writeModule(dir, { name: 'a' }, '', { file: 'sub\\a.mjs' });
+  writeText(dir, 'sub\\b.mjs', '');
+  expect(survey(dir)).toEqual({
+    manifest: undefined,
+    problems: ['sub\\a.mjs: its name has a separator of other systems: call it otherwise'],
+    skipped: [{ file: 'sub\\b.mjs', reason: 'it declares no module' }],
   });
 });
 
