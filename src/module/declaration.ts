@@ -142,9 +142,11 @@ function strings(value: unknown, place: string, pattern?: RegExp): readonly stri
     const at = `${place}[${k}]`;
     return pattern === undefined ? plainString(item, at) : matching(item, pattern, at, 'the name of a module');
   });
+  const first = new Map<string, number>();
   list.forEach((item, k) => {
-    if (list.indexOf(item) < k)
-      throw invalid(`${place}[${k}]`, item, `another string than ${place}[${list.indexOf(item)}]`, REMEDY);
+    const before = first.get(item);
+    if (before !== undefined) throw invalid(`${place}[${k}]`, item, `another string than ${place}[${before}]`, REMEDY);
+    first.set(item, k);
   });
   return Object.freeze(list);
 }

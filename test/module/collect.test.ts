@@ -162,6 +162,19 @@ test.runIf(sep === '/')('a name that no manifest can say is a problem, of module
   });
 });
 
+test('a declaration may be long', () => {
+  const objects = Array.from({ length: 100_000 }, (_, k) => `object ${k}`);
+  const dir = aDirectory();
+  writeModule(dir, { name: 'a', objects });
+  const begun = performance.now();
+  expect(collect(dir).modules[0]?.objects).toHaveLength(objects.length);
+  expect(performance.now() - begun).toBeLessThan(4000);
+  writeModule(dir, { name: 'a', objects: [...objects, 'object 7'] });
+  expect(survey(dir).problems.join()).toContain(
+    'declaration.objects[100000] is "object 7", expected another string than declaration.objects[7]',
+  );
+});
+
 describe('a directory', () => {
   test('all problems of all files are told at once, in one error', () => {
     const dir = aDirectory();
