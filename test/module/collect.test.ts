@@ -112,6 +112,16 @@ describe('files that are no modules to load', () => {
     ],
     ['two declarations', declarationText({ name: 'a' }).repeat(2), /^a\.mjs: .*one at 0/],
     ['JSON that is none', '/*! coexist-module {name: "a"} */', /^a\.mjs: .*one JSON object/],
+    [
+      'a property that is there twice',
+      `/*! coexist-module { "name": "a", "depends": ["x"], "n\\u0061me": "b", "fingerprint": "${aBuild()}" } */`,
+      /^a\.mjs: .*declaration is an object with "name" twice, expected one JSON object, each name in it once/,
+    ],
+    [
+      'an interface that is there twice',
+      `/*! coexist-module { "name": "a:{\\"\\\\", "interfaces": { "i": 1, "name": 2, "i": 2 } } */`,
+      /^a\.mjs: .*declaration is an object with "i" twice/,
+    ],
     ['a declaration cut off', declarationText({ name: 'a' }).slice(0, -2), /^a\.mjs: .*a comment that ends/],
     ['no UTF-8', Buffer.from(`${declarationText({ name: 'a' })} "é"`, 'latin1'), /^a\.mjs: its text is no UTF-8$/],
   ])('%s', (_, content, problem) => {
