@@ -157,8 +157,9 @@ async function loadAll(
     ending ??= await initialised(members.slice(0, members.indexOf(module)));
     ending ??= await after(module, module.steps.evaluate(limit.left()));
   }
-  // To the last one, and those of phases that were called meanwhile.
-  ending ??= await initialised(members);
+  // To the last one, and those of phases that were called meanwhile: while this was told that there are no more, too.
+  do ending ??= await initialised(members);
+  while (ending === undefined && members.some((each) => pendingOf(each, phases) !== undefined));
   return ending ?? commit(members);
 }
 
