@@ -136,8 +136,8 @@ export interface ThreadInterface {
   readonly current: InterfaceState;
   /** An implementation that came before the definition. */
   waiting: (Implementation & { readonly module: string | null }) | undefined;
-  /** The evaluation of the module that alone has defined it; undefined: somebody else has. */
-  definedBy: number | undefined;
+  /** The evaluations of the modules that alone have defined it, and have not come to nothing; undefined: somebody else has. */
+  definedBy: Set<number> | undefined;
 }
 
 /** What is being evaluated, for `moduleInit()` in a copy that was bundled into the module. */
