@@ -65,6 +65,8 @@ export interface ThreadModule {
   record: number | undefined;
   /** Requests in flight that need it. */
   interest: number;
+  /** When the time of the last of these requests is over, by the thread's clock. */
+  until: number;
   /** The phases that the loaders of these requests have called: lists that grow. */
   readonly phases: (readonly string[])[];
   /** Whether it was asked for by its own name, and so stays when nothing depends on it. */
@@ -79,7 +81,7 @@ export interface ThreadModule {
 export interface ModuleSteps {
   verify(): Promise<void>;
   enter(): Promise<void>;
-  /** CommonJS may run for so many ms. */
+  /** CommonJS may run for so many ms, or until the time of every request that needs it is over. */
   evaluate(timeout: number): Promise<void>;
   run(entry: InitEntry): Promise<void>;
   /** What keeps it from being loaded now. This and what follows are one go. */

@@ -91,6 +91,14 @@ test('a phase that is called k turns behind the last look at a module, and befor
   }
 });
 
+test('a CommonJS text may run as long as the longest of the requests that share it', async () => {
+  const busy = 'globalThis.journal.push("a"); const end = Date.now() + 200; while (Date.now() < end);';
+  const { loader } = aHost([[{ name: 'a' }, busy, 'a.cjs']]);
+  const outcomes = await Promise.all([loader.load('a', { timeout: 50 }), loader.load('a')]);
+  expect(outcomes.map(told)).toEqual(['failed COEXIST_ETIMEDOUT a', 'loaded']);
+  expect(journal()).toEqual(['a']);
+});
+
 test('an interface that comes into the process in another version during a load is refused as one that was there', async () => {
   const body = `import { implement, moduleInit } from 'coexist/module';
     implement('meanwhile/i', { version: 1, functions: { f: () => 1 } });
