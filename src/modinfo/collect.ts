@@ -49,6 +49,8 @@ export function survey(dir: string | URL): Survey {
     else {
       const { bytes, declaration } = read;
       const { type, references, problems: found } = scan(read.text, file, declaration);
+      // The loader would take it for a path, on whatever system.
+      if (file.includes('\\')) problems.push(`${file}: its name has a separator of other systems: call it otherwise`);
       problems.push(...found.map((problem) => `${file}: ${problem}`));
       const sha256 = createHash('sha256').update(bytes).digest('hex');
       modules.push({ ...declaration, type, file, sha256, bytes: bytes.length, references });

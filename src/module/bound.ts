@@ -6,6 +6,7 @@ import type { ImplementationDeclaration } from './declared-interface.js';
 import { collect, implementationOf } from './implementing.js';
 import { declareInit, type Initialiser, type InitOptions } from './init.js';
 import { defineInterfaceWith } from './interface.js';
+import type { InterfaceDeclaration, StubsOf } from './interface-types.js';
 import type { ThreadModule } from './thread-state.js';
 
 /** The functions for one module. */
@@ -14,24 +15,33 @@ export function boundTo(module: ThreadModule): Readonly<Record<string, unknown>>
     requireOpen(module, 'implement()');
     collect(module, name, implementationOf(name, declaration));
   };
+  const define = defineInterfaceWith(implement, module.number);
   return Object.freeze({
     moduleInit(type: string, fn: Initialiser, options?: InitOptions): void {
       requireOpen(module, 'moduleInit()');
       declareInit(module.entries, type, fn, options, true);
     },
     implement,
-    // What it defines is everybody's; implementing that is the module's.
-    defineInterface: defineInterfaceWith(implement, module.number),
+    // What it defines is everybody's, and may come later; implementing that is the module's.
+    defineInterface(name: string, declaration: InterfaceDeclaration<StubsOf<object>>): object {
+      if (module.state === 'failed') throw closed(module, 'defineInterface()', 'one that is not given up');
+      return define(name, declaration);
+    },
   });
 }
 
 function requireOpen(module: ThreadModule, what: string): void {
-  if (module.open) return;
+  if (!module.open) throw closed(module, what, 'one that is being evaluated');
+}
+
+function closed(module: ThreadModule, what: string, expected: string): CoexistError {
   const state = module.state === 'loading' ? 'evaluated' : module.state === 'loaded' ? 'loaded' : 'given up';
-  throw new CoexistError('COEXIST_EREFUSED', `${what} of module ${show(module.name)}, which is ${state} already`, {
+  return new CoexistError('COEXIST_EREFUSED', `${what} of module ${show(module.name)}, which is ${state} already`, {
     found: `a module that is ${state}`,
-    expected: 'one that is being evaluated',
+    expected,
     remedy:
-      'Declare it at the top level of the module: what is declared later would be seen by some and not by others.',
+      state === 'given up'
+        ? 'Load the module again; nothing that an evaluation which was given up declares counts.'
+        : 'Declare it at the top level of the module: what is declared later would be seen by some and not by others.',
   });
 }

@@ -1,10 +1,11 @@
 // What a file says of itself: the comment `/*! coexist-module {...} */` in its text, found without parsing the program around it, and
 // checked before anything else of the file is believed (docs/ABI.md, clause 71).
 
-import { invalid } from '../abi/errors.js';
+import { CoexistError, invalid, show } from '../abi/errors.js';
 import { FINGERPRINT, INTERFACE_NAME, INTERFACE_VERSION_MAX, MODULE_NAME } from '../abi/module.js';
 import { host } from '../host/host.js';
 import type { ModuleDeclaration } from './manifest.js';
+import { repeatedName } from './repeated-name.js';
 
 /** A declaration with its defaults; only the type depends on the file. */
 export type FullDeclaration = Required<Omit<ModuleDeclaration, 'type'>> & Pick<ModuleDeclaration, 'type'>;
@@ -72,6 +73,18 @@ function commentIn(text: string, place: string): unknown {
 }
 
 function parsed(json: string, place: string): unknown {
+  const value = parsedJson(json, place);
+  const repeated = repeatedName(json);
+  if (repeated === undefined) return value;
+  const found = `an object with ${show(repeated)} twice`;
+  throw new CoexistError('COEXIST_EINVAL', `${place} is ${found}, expected one JSON object, each name in it once`, {
+    found,
+    expected: 'one JSON object, each name in it once',
+    remedy: REMEDY,
+  });
+}
+
+function parsedJson(json: string, place: string): unknown {
   try {
     return JSON.parse(json);
   } catch (error) {
@@ -142,9 +155,11 @@ function strings(value: unknown, place: string, pattern?: RegExp): readonly stri
     const at = `${place}[${k}]`;
     return pattern === undefined ? plainString(item, at) : matching(item, pattern, at, 'the name of a module');
   });
+  const first = new Map<string, number>();
   list.forEach((item, k) => {
-    if (list.indexOf(item) < k)
-      throw invalid(`${place}[${k}]`, item, `another string than ${place}[${list.indexOf(item)}]`, REMEDY);
+    const before = first.get(item);
+    if (before !== undefined) throw invalid(`${place}[${k}]`, item, `another string than ${place}[${before}]`, REMEDY);
+    first.set(item, k);
   });
   return Object.freeze(list);
 }

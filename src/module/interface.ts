@@ -31,8 +31,8 @@ export function defineInterface(name: string, declaration: InterfaceDeclaration<
 }
 
 /**
- * The same, with a table whose `implement()` goes elsewhere: what a module is given, so that it is known whose it is. What it alone has
- * defined is known by the number of its evaluation.
+ * The same, with a table whose `implement()` goes elsewhere: what a module is given, so that it is known whose it is. What only modules
+ * have defined is known by the numbers of their evaluations.
  */
 export function defineInterfaceWith(implementer: Implementer, evaluation: number): typeof defineInterface {
   return ((name: string, declaration: InterfaceDeclaration<object>): object => {
@@ -43,11 +43,12 @@ export function defineInterfaceWith(implementer: Implementer, evaluation: number
 
 type DefinedInterface = ThreadInterface & { definition: InterfaceDefinition };
 
-/** Takes back what an evaluation that came to nothing has defined, unless somebody else has it, too. */
+/** Takes back what an evaluation that came to nothing has defined, unless somebody else has, too, who has not come to nothing. */
 export function forgetDefinitions(evaluation: number): void {
   const { interfaces } = threadModules();
   for (const { name, definedBy, current, waiting } of [...interfaces.values()]) {
-    if (definedBy !== evaluation || current.provider !== undefined || waiting !== undefined) continue;
+    if (!definedBy?.delete(evaluation) || definedBy.size > 0) continue;
+    if (current.provider !== undefined || waiting !== undefined) continue;
     interfaces.delete(name);
   }
 }
@@ -67,10 +68,11 @@ function defined(name: string, declaration: InterfaceDeclaration<object>, evalua
     Object.setPrototypeOf(entry.current, stateOf(standIns, 0));
     const slots = Object.fromEntries(names.map((slot, index) => [slot, forwarder(entry.current, slot, index)]));
     entry.definition = Object.freeze({ ...fresh, table: tableOf(entry, fresh, slots, implement) });
-    entry.definedBy = evaluation;
+    entry.definedBy = new Set();
     interfaces.set(name, entry);
   }
-  if (entry.definedBy !== evaluation) entry.definedBy = undefined;
+  if (evaluation === undefined) entry.definedBy = undefined;
+  else entry.definedBy?.add(evaluation);
   takeUp(entry as DefinedInterface);
   return entry as DefinedInterface;
 }

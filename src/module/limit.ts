@@ -52,6 +52,11 @@ export class RequestLimit {
     return this.#why !== undefined;
   }
 
+  /** By the thread's clock, in ms. */
+  get until(): number {
+    return this.#deadline;
+  }
+
   /** ms. */
   left(): number {
     return Math.max(0, this.#deadline - host.now());

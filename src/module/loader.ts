@@ -18,7 +18,7 @@ import {
   type Settings,
 } from './options.js';
 import type { Outcome } from './outcome.js';
-import { mayLoad } from './plan.js';
+import { isLeftOut } from './plan.js';
 import { modulesOf } from './registry.js';
 import type { ThreadModule } from './thread-state.js';
 import { load } from './transaction.js';
@@ -67,7 +67,7 @@ export class Loader {
   async loadFor(what: LoadFor, options?: LoadOptions): Promise<Outcome> {
     const [kind, value] = requireOne(what);
     const entries = this.#settings.manifest.modules.filter((entry) => entry[kind].includes(value));
-    const entry = entries.find((each) => mayLoad(this.#settings, each)) ?? entries[0];
+    const entry = entries.find((each) => !isLeftOut(this.#settings, each)) ?? entries[0];
     return await this.#within(options, async (limit) => {
       if (entry !== undefined) return await this.#load(entry.name, limit);
       const noun = kind === 'objects' ? 'provides object' : 'is for option';
@@ -83,12 +83,12 @@ export class Loader {
   }
 
   /**
-   * Loads every module that this host may load, one after the other in the manifest's order; the time is for each of them.
+   * Loads every module that this host may load, or has not decided about, one after the other in the manifest's order; the time is for each of them.
    * @throws (rejects) COEXIST_EINVAL, COEXIST_EUNREGISTERED
    */
   async loadAll(options?: LoadOptions): Promise<Outcome[]> {
     const { manifest } = this.#settings;
-    const names = manifest.modules.filter((entry) => mayLoad(this.#settings, entry)).map(({ name }) => name);
+    const names = manifest.modules.filter((entry) => !isLeftOut(this.#settings, entry)).map(({ name }) => name);
     return await this.#loadEach(names, options);
   }
 
@@ -157,7 +157,8 @@ export class Loader {
 
   #implementing(name: string): string | undefined {
     const { manifest } = this.#settings;
-    return manifest.modules.find((each) => Object.hasOwn(each.interfaces, name) && mayLoad(this.#settings, each))?.name;
+    return manifest.modules.find((each) => Object.hasOwn(each.interfaces, name) && !isLeftOut(this.#settings, each))
+      ?.name;
   }
 
   #requireLive(): void {

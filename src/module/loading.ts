@@ -20,7 +20,8 @@ import type { Settings } from './options.js';
 import { misfit, otherVersion, taken } from './provided.js';
 import { enter, type ModuleRecord, markLoaded, markUnloaded, onceOf, recordOf } from './record.js';
 import { refusedBuild, refusedProcess } from './refusals.js';
-import { moduleOf, needed } from './registry.js';
+import { moduleOf } from './registry.js';
+import { discardRelatives } from './relatives.js';
 import { type Ending, type InitEntry, type ThreadModule, threadModules } from './thread-state.js';
 import type { Source, Verified } from './verify.js';
 
@@ -101,7 +102,9 @@ export function beginLoading(
       const { path, number } = module;
       const dependency = (each: string): ThreadModule | undefined => moduleOf(modules, each, fingerprint);
       module.open = true;
-      const options = { path, number, dependency, bound: boundTo(module), timeout, signal: controller.signal };
+      // The first request that comes here is not the only one whose time counts.
+      const longest = Math.max(timeout, module.until - host.now());
+      const options = { path, number, dependency, bound: boundTo(module), timeout: longest, signal: controller.signal };
       const evaluated = await evaluate(source as Source, entry, options).catch((error: CoexistError) => error);
       module.open = false;
       source = undefined;
@@ -206,13 +209,7 @@ export function beginLoading(
     controller.abort(ending.error);
     if (wasLoaded) markUnloaded(record as ModuleRecord);
     leave();
-    for (const each of [...modules.values()]) {
-      if (each.fingerprint === fingerprint && each.depends.includes(name)) each.steps.discard(ending);
-    }
-    for (const each of [...module.depends].reverse()) {
-      const dependency = moduleOf(modules, each, fingerprint);
-      if (dependency !== undefined && !needed(modules, dependency)) dependency.steps.discard(ending);
-    }
+    discardRelatives(modules, module, ending);
   }
 
   // Not while another thread could take what an initialiser does here for something that nobody does any more.
@@ -257,6 +254,7 @@ export function beginLoading(
     open: false,
     record: undefined,
     interest: 0,
+    until: 0,
     phases: [],
     requested: false,
     doing: 'being verified',

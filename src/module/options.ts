@@ -6,6 +6,7 @@ import type { AreaLike } from '../area/current.js';
 import { host } from '../host/host.js';
 import { checkManifest } from './check-manifest.js';
 import { MANIFEST_FILE, type Manifest, MODULE_BYTES_MAX } from './manifest.js';
+import type { Permission } from './plan.js';
 
 export interface LoaderOptions {
   /** Of the build that runs: only modules of the same build are loaded. See `fingerprint()`. */
@@ -16,7 +17,7 @@ export interface LoaderOptions {
   readonly manifest?: Manifest | string | URL | undefined;
   /** What this host is, for modules that name their targets. */
   readonly host?: string | undefined;
-  /** Modules that this loader may load, as dependencies too; all if left out. */
+  /** Modules that this loader may load, as dependencies too; all if left out. One for which it throws is refused, with what it threw. */
   readonly allow?: readonly string[] | ((name: string) => boolean) | undefined;
   /** Whose build the fingerprint is, in messages; by default the path of its manifest, else the program's. */
   readonly origin?: string | undefined;
@@ -50,7 +51,7 @@ export interface Settings {
   readonly timeout: number;
   readonly maxBytes: number;
   readonly area: AreaLike | undefined;
-  readonly allowed: (name: string) => boolean;
+  readonly allowed: (name: string) => Permission;
   /** The names that it permits, undefined where a function decides. */
   readonly allow: readonly string[] | undefined;
 }
@@ -149,7 +150,16 @@ function pathOf(option: string, value: unknown): string {
 function permission(allow: unknown): Pick<Settings, 'allow' | 'allowed'> {
   if (allow === undefined) return { allow: undefined, allowed: () => true };
   // What it returns is a decision: nothing but true is one for it.
-  if (typeof allow === 'function') return { allow: undefined, allowed: (name) => allow(name) === true };
+  if (typeof allow === 'function') {
+    const allowed = (name: string): Permission => {
+      try {
+        return allow(name) === true;
+      } catch (thrown) {
+        return { thrown };
+      }
+    };
+    return { allow: undefined, allowed };
+  }
   if (!Array.isArray(allow) || !allow.every((name) => typeof name === 'string')) {
     throw invalid('allow', allow, 'an array of names, or a function of a name');
   }

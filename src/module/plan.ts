@@ -5,15 +5,18 @@ import { show } from '../abi/errors.js';
 import { MODULE_NAME } from '../abi/module.js';
 import { absence, endingOf } from './endings.js';
 import type { Manifest, ManifestModule } from './manifest.js';
-import { refusedCycle, refusedHost, refusedName, refusedNotAllowed } from './refusals.js';
+import { refusedCycle, refusedHost, refusedName, refusedNotAllowed, refusedUndecided } from './refusals.js';
 import type { Ending } from './thread-state.js';
+
+/** What `allow` says of a name, or has thrown instead. */
+export type Permission = boolean | { readonly thrown: unknown };
 
 export interface PlanSettings {
   readonly manifest: Manifest;
   readonly manifestPath: string | undefined;
   readonly origin: string;
   readonly host: string | undefined;
-  readonly allowed: (name: string) => boolean;
+  readonly allowed: (name: string) => Permission;
   /** The names that it permits, undefined where a function decides. */
   readonly allow: readonly string[] | undefined;
 }
@@ -80,7 +83,12 @@ export function planFor(settings: PlanSettings, name: string): Plan {
 
 /** Whether this host may load it: its targets and the host's own list agree. */
 export function mayLoad(settings: PlanSettings, entry: ManifestModule): boolean {
-  return isTarget(entry, settings.host) && settings.allowed(entry.name);
+  return isTarget(entry, settings.host) && settings.allowed(entry.name) === true;
+}
+
+/** Whether nobody is to hear of it here. One for which `allow` throws is asked for, so that this comes to light. */
+export function isLeftOut(settings: PlanSettings, entry: ManifestModule): boolean {
+  return !isTarget(entry, settings.host) || settings.allowed(entry.name) === false;
 }
 
 const isTarget = ({ targets }: ManifestModule, host: string | undefined): boolean =>
@@ -89,5 +97,7 @@ const isTarget = ({ targets }: ManifestModule, host: string | undefined): boolea
 function refused({ host, allowed, allow }: PlanSettings, entry: ManifestModule): Ending | undefined {
   const { name, targets } = entry;
   if (!isTarget(entry, host)) return endingOf(refusedHost(name, host, targets));
-  return allowed(name) ? undefined : endingOf(refusedNotAllowed(name, allow));
+  const permission = allowed(name);
+  if (permission === true) return undefined;
+  return endingOf(permission === false ? refusedNotAllowed(name, allow) : refusedUndecided(name, permission.thrown));
 }

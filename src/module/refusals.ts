@@ -3,6 +3,7 @@
 
 import { CoexistError, show } from '../abi/errors.js';
 import type { FileRead } from '../host/modules.js';
+import { textOf } from './endings.js';
 import type { RefusalReason } from './outcome.js';
 import type { Mismatch } from './references.js';
 
@@ -107,6 +108,20 @@ export const refusedNotAllowed = (name: string, allowed: readonly string[] | und
       found: name,
       expected: allowed ?? 'a name that allow() accepts',
       remedy: 'Add it to `allow` of the loader if this host shall have it.',
+    },
+  );
+
+/** `thrown` by the host's `allow`. */
+export const refusedUndecided = (name: string, thrown: unknown): Refusal =>
+  refusal(
+    'not-allowed',
+    name,
+    `\`allow\` threw ${JSON.stringify(textOf(thrown))} for module ${show(name)}, expected true or false`,
+    {
+      found: thrown,
+      expected: 'true or false',
+      remedy: 'Correct `allow` of the loader; a module that it does not decide about is not loaded.',
+      cause: thrown,
     },
   );
 

@@ -65,6 +65,8 @@ export interface ThreadModule {
   record: number | undefined;
   /** Requests in flight that need it. */
   interest: number;
+  /** When the time of the last of these requests is over, by the thread's clock. */
+  until: number;
   /** The phases that the loaders of these requests have called: lists that grow. */
   readonly phases: (readonly string[])[];
   /** Whether it was asked for by its own name, and so stays when nothing depends on it. */
@@ -79,7 +81,7 @@ export interface ThreadModule {
 export interface ModuleSteps {
   verify(): Promise<void>;
   enter(): Promise<void>;
-  /** CommonJS may run for so many ms. */
+  /** CommonJS may run for so many ms, or until the time of every request that needs it is over. */
   evaluate(timeout: number): Promise<void>;
   run(entry: InitEntry): Promise<void>;
   /** What keeps it from being loaded now. This and what follows are one go. */
@@ -136,8 +138,8 @@ export interface ThreadInterface {
   readonly current: InterfaceState;
   /** An implementation that came before the definition. */
   waiting: (Implementation & { readonly module: string | null }) | undefined;
-  /** The evaluation of the module that alone has defined it; undefined: somebody else has. */
-  definedBy: number | undefined;
+  /** The evaluations of the modules that alone have defined it, and have not come to nothing; undefined: somebody else has. */
+  definedBy: Set<number> | undefined;
 }
 
 /** What is being evaluated, for `moduleInit()` in a copy that was bundled into the module. */

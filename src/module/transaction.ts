@@ -37,7 +37,7 @@ export async function load(loader: LoaderState, name: string, limit: RequestLimi
   const members: ThreadModule[] = [];
   let ending: Ending | undefined;
   try {
-    ending = claimAll(loader, plan.modules, members);
+    ending = claimAll(loader, plan.modules, members, limit.until);
     const root = members.at(-1);
     const already = root?.state === 'loaded';
     ending ??= await loadAll(loader, members, limit);
@@ -66,6 +66,7 @@ function claimAll(
   { settings, modules, phases }: LoaderState,
   entries: readonly ManifestModule[],
   members: ThreadModule[],
+  until: number,
 ): Ending | undefined {
   const clash = clashOf(entries);
   if (clash !== undefined) return clash;
@@ -73,6 +74,7 @@ function claimAll(
     const found = claim(settings, modules, entry);
     if ('outcome' in found) return found;
     found.interest++;
+    found.until = Math.max(found.until, until);
     found.phases.push(phases);
     members.push(found);
   }
@@ -157,8 +159,9 @@ async function loadAll(
     ending ??= await initialised(members.slice(0, members.indexOf(module)));
     ending ??= await after(module, module.steps.evaluate(limit.left()));
   }
-  // To the last one, and those of phases that were called meanwhile.
-  ending ??= await initialised(members);
+  // To the last one, and those of phases that were called meanwhile: while this was told that there are no more, too.
+  do ending ??= await initialised(members);
+  while (ending === undefined && members.some((each) => pendingOf(each, phases) !== undefined));
   return ending ?? commit(members);
 }
 

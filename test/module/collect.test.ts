@@ -2,7 +2,7 @@
 
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, symlinkSync, truncateSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { collect, survey } from 'coexist/modinfo';
 import { describe, expect, test } from 'vitest';
@@ -112,6 +112,16 @@ describe('files that are no modules to load', () => {
     ],
     ['two declarations', declarationText({ name: 'a' }).repeat(2), /^a\.mjs: .*one at 0/],
     ['JSON that is none', '/*! coexist-module {name: "a"} */', /^a\.mjs: .*one JSON object/],
+    [
+      'a property that is there twice',
+      `/*! coexist-module { "name": "a", "depends": ["x"], "n\\u0061me": "b", "fingerprint": "${aBuild()}" } */`,
+      /^a\.mjs: .*declaration is an object with "name" twice, expected one JSON object, each name in it once/,
+    ],
+    [
+      'an interface that is there twice',
+      `/*! coexist-module { "name": "a:{\\"\\\\", "interfaces": { "i": 1, "name": 2, "i": 2 } } */`,
+      /^a\.mjs: .*declaration is an object with "i" twice/,
+    ],
     ['a declaration cut off', declarationText({ name: 'a' }).slice(0, -2), /^a\.mjs: .*a comment that ends/],
     ['no UTF-8', Buffer.from(`${declarationText({ name: 'a' })} "é"`, 'latin1'), /^a\.mjs: its text is no UTF-8$/],
   ])('%s', (_, content, problem) => {
@@ -148,6 +158,31 @@ describe('files that are no modules to load', () => {
       `zeros.mjs: it has ${MODULE_BYTES_MAX + 1} bytes, and a module has at most ${MODULE_BYTES_MAX}`,
     ]);
   });
+});
+
+// Windows has no such names.
+test.runIf(sep === '/')('a name that no manifest can say is a problem, of modules alone', () => {
+  const dir = aDirectory();
+  writeModule(dir, { name: 'a' }, '', { file: 'sub\\a.mjs' });
+  writeText(dir, 'sub\\b.mjs', '');
+  expect(survey(dir)).toEqual({
+    manifest: undefined,
+    problems: ['sub\\a.mjs: its name has a separator of other systems: call it otherwise'],
+    skipped: [{ file: 'sub\\b.mjs', reason: 'it declares no module' }],
+  });
+});
+
+test('a declaration may be long', () => {
+  const objects = Array.from({ length: 100_000 }, (_, k) => `object ${k}`);
+  const dir = aDirectory();
+  writeModule(dir, { name: 'a', objects });
+  const begun = performance.now();
+  expect(collect(dir).modules[0]?.objects).toHaveLength(objects.length);
+  expect(performance.now() - begun).toBeLessThan(4000);
+  writeModule(dir, { name: 'a', objects: [...objects, 'object 7'] });
+  expect(survey(dir).problems.join()).toContain(
+    'declaration.objects[100000] is "object 7", expected another string than declaration.objects[7]',
+  );
 });
 
 describe('a directory', () => {

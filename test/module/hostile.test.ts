@@ -151,6 +151,48 @@ test('what a module that comes to nothing has defined may be defined otherwise b
   expect(defineInterface('hostile/own', { version: 2, functions: { f2: stub.value(0) } }).f2()).toBe(2);
 });
 
+test('what several of them have defined goes with the last of them', async () => {
+  const define = "defineInterface('hostile/several', { version: 1, functions: { f: stub.value(1) } });";
+  const host = aHost([
+    [{ name: 'bad', depends: ['base'] }, `${imports}\n${define}\nif (globalThis.journal.length === 0) throw 1;`],
+    [{ name: 'base' }, `${imports}\n${define}`],
+  ]);
+  const before = everything(host);
+  expect(told(await host.loader.load('bad'))).toBe('failed COEXIST_EFAILED bad');
+  expect(everything(host)).toEqual(before);
+  // One that is loaded keeps it.
+  expect(told(await host.loader.load('base'))).toBe('loaded');
+  const loaded = everything(host);
+  expect(told(await host.loader.load('bad'))).toBe('failed COEXIST_EFAILED bad');
+  expect(everything(host)).toEqual(loaded);
+  journal().push('now it does not throw');
+  expect(told(await host.loader.load('bad'))).toBe('loaded');
+});
+
+test('a module that was given up defines nothing any more', async () => {
+  const define = "defineInterface('hostile/late', { version: 1, functions: { f: stub.value(1) } });";
+  const host = aHost([
+    [
+      { name: 'm' },
+      `${imports}\nawait globalThis.gate;\ntry { ${define} } catch (error) { globalThis.journal.push(error.message); }`,
+    ],
+  ]);
+  let open = (): void => undefined;
+  Object.assign(globalThis, {
+    gate: new Promise<void>((resolve) => {
+      open = resolve;
+    }),
+  });
+  const before = everything(host);
+  expect(told(await host.loader.load('m', { timeout: 100 }))).toBe('failed COEXIST_ETIMEDOUT m');
+  open();
+  while (journal().length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+  expect(journal()).toEqual([
+    expect.stringMatching(/^COEXIST_EREFUSED: defineInterface\(\) of module "m", which is given up already/),
+  ]);
+  expect(everything(host)).toEqual(before);
+});
+
 test('what others have defined, too, stays', async () => {
   const shared = "defineInterface('hostile/shared', { version: 1, functions: { f: stub.value(1) } });";
   const host = aHost([

@@ -1,7 +1,7 @@
 // What changes while a request is on its way: a module that goes, at every moment that there is, an initialiser that does not end, an
 // interface that comes, and what is told of a loader. What the request says is what there is.
 
-import { createLoader, inspectModules } from 'coexist/module';
+import { createLoader, defineInterface, inspectModules, stub } from 'coexist/module';
 import { beforeEach, expect, test } from 'vitest';
 import { aHost, journal, newJournal, noting, told } from '../support/loaders.js';
 import { lib } from '../support/module-entries.js';
@@ -58,6 +58,45 @@ test('a loaded dependency whose initialiser a load has begun, and given up, is g
   expect(loader.list().map(({ state }) => state)).toEqual(['unloaded', 'unloaded']);
   expect(told(await loader.load('base'))).toBe('loaded');
   expect(journal()).toEqual(['base', 'aborted', 'base']);
+});
+
+test('a phase that is called k turns behind the last look at a module, and before it is loaded, has run when it is', async () => {
+  const body = `import { implement, moduleInit } from 'coexist/module';
+    implement('meanwhile/phase', { version: 1, functions: { by: () => 'm' } });
+    moduleInit('first', () => globalThis.meanwhile());
+    moduleInit('late', () => { globalThis.journal.push(globalThis.seen()); });`;
+  const table = defineInterface('meanwhile/phase', { version: 1, functions: { by: stub.value('nobody') } });
+  let last = '';
+  for (let turn = 0; last !== 'loaded'; turn++) {
+    newJournal();
+    const { loader } = aHost([[{ name: 'm', interfaces: { 'meanwhile/phase': 1 } }, body]]);
+    const seen = (): string => `${loader.list()[0]?.state} ${table.by()}`;
+    let late: Promise<unknown> | undefined;
+    const call = async (): Promise<void> => {
+      await turns(turn);
+      last = loader.list()[0]?.state ?? '';
+      late = loader.callInit('late');
+    };
+    let calling: Promise<void> | undefined;
+    const meanwhile = (): void => {
+      calling = call();
+    };
+    Object.assign(globalThis, { seen, meanwhile });
+    await loader.callInit('first');
+    expect(told(await loader.load('m'))).toBe('loaded');
+    await calling;
+    await late;
+    expect(journal(), `after ${turn} turns`).toEqual([last === 'loaded' ? 'loaded m' : 'loading nobody']);
+    table.withdraw();
+  }
+});
+
+test('a CommonJS text may run as long as the longest of the requests that share it', async () => {
+  const busy = 'globalThis.journal.push("a"); const end = Date.now() + 200; while (Date.now() < end);';
+  const { loader } = aHost([[{ name: 'a' }, busy, 'a.cjs']]);
+  const outcomes = await Promise.all([loader.load('a', { timeout: 50 }), loader.load('a')]);
+  expect(outcomes.map(told)).toEqual(['failed COEXIST_ETIMEDOUT a', 'loaded']);
+  expect(journal()).toEqual(['a']);
 });
 
 test('an interface that comes into the process in another version during a load is refused as one that was there', async () => {
