@@ -165,7 +165,8 @@ export function createNamespaces(): Namespaces {
     openNamespace,
     iterate(given, caller) {
       const thread = start();
-      const ns = given ?? (caller === undefined ? BASE : (thread.decisions.parse(caller)?.ns ?? BASE));
+      const here = (): number => (caller === undefined ? BASE : (thread.decisions.parse(caller)?.ns ?? BASE));
+      const ns = given === undefined ? here() : given;
       if (!spaces.has(ns)) throw invalid('ns', given, 'the number of a namespace that is open');
       const listed = thread.changes.locked(() => [...slotOf(thread.state, ns).entries.values()]);
       if (ns === BASE) {

@@ -32,8 +32,11 @@ export const openNamespace = (options: NamespaceOptions = {}): Namespace => name
  * @throws COEXIST_EINVAL
  * @since 0.1.0
  */
-export const iterate = (ns?: number): NamespaceEntry[] =>
-  namespaces().iterate(ns, ns === undefined ? graphs.caller() : undefined);
+export const iterate = (ns?: number | Namespace): NamespaceEntry[] =>
+  namespaces().iterate(
+    typeof ns === 'object' && ns !== null ? ns.id : ns,
+    ns === undefined ? graphs.caller() : undefined,
+  );
 
 /**
  * The number of the namespace that a module is in, by its `import.meta.url` or `__filename`.

@@ -20,11 +20,37 @@ export interface Changes {
 
 /** Of a thread that is alone with its state. */
 export function alone(state: State, onEvent: (event: StateEvent) => void): Changes {
+  const { locked, note } = telling(onEvent);
   return {
-    locked: (run) => run(),
+    locked: (run) => locked(run, NOTHING),
     emit(event) {
       apply(state, event);
-      onEvent(event);
+      note(event);
+    },
+  };
+}
+
+const NOTHING = { enter() {}, leave() {} };
+
+/** Tells of events when the outermost of what is going on is over, and the lock is free: whoever listens may do as he likes. */
+function telling(onEvent: (event: StateEvent) => void) {
+  const events: StateEvent[] = [];
+  let depth = 0;
+  return {
+    note: (event: StateEvent): void => {
+      events.push(event);
+    },
+    locked<T>(run: () => T, { enter, leave }: { enter(): void; leave(): void }): T {
+      if (depth > 0) return run();
+      enter();
+      depth++;
+      try {
+        return run();
+      } finally {
+        depth--;
+        leave();
+        for (const event of events.splice(0)) onEvent(event);
+      }
     },
   };
 }
@@ -40,47 +66,40 @@ export function replicated(
   onEvent: (event: StateEvent) => void,
 ): Changes {
   const word = new Int32Array(lock);
-  let depth = 0;
+  const { locked, note } = telling(onEvent);
 
   function read(): void {
     for (;;) {
       const got = receiveMessageOnPort(port as never) as { message: StateEvent } | undefined;
       if (got === undefined) return;
       apply(state, got.message);
-      onEvent(got.message);
+      note(got.message);
     }
   }
 
-  return {
-    locked(run) {
-      if (depth > 0) return run();
+  const held = {
+    enter(): void {
       while (Atomics.compareExchange(word, 0, 0, 1) !== 0) {
-        if (Atomics.wait(word, 0, 1, LOCK_MS) === 'timed-out') {
-          throw new CoexistError(
-            'COEXIST_ETIMEDOUT',
-            `the thread of the module hooks kept its lock for ${LOCK_MS} ms`,
-            {
-              found: 'locked',
-              expected: 'free',
-              remedy: 'Look for a debugger, or a suspended process, that holds up the thread of the module hooks.',
-            },
-          );
-        }
+        if (Atomics.wait(word, 0, 1, LOCK_MS) !== 'timed-out') continue;
+        throw new CoexistError('COEXIST_ETIMEDOUT', `the thread of the module hooks kept its lock for ${LOCK_MS} ms`, {
+          found: 'locked',
+          expected: 'free',
+          remedy: 'Look for a debugger, or a suspended process, that holds up the thread of the module hooks.',
+        });
       }
-      depth++;
-      try {
-        read();
-        return run();
-      } finally {
-        depth--;
-        Atomics.store(word, 0, 0);
-        Atomics.notify(word, 0, 1);
-      }
+      read();
     },
+    leave(): void {
+      Atomics.store(word, 0, 0);
+      Atomics.notify(word, 0, 1);
+    },
+  };
+  return {
+    locked: (run) => locked(run, held),
     emit(event) {
       apply(state, event);
       port.postMessage(event);
-      onEvent(event);
+      note(event);
     },
   };
 }
