@@ -26,9 +26,13 @@ export function createPlaces(state: State, tags: Tags, uniques: Uniques, emit: (
   function inBase({ specifier, importer, target, how }: Asked): string {
     const unique = uniques.concerns(specifier) ? uniques.fileFor({ specifier, importer, target }, true) : undefined;
     const file = unique === undefined || unique === 'private' ? target : unique;
+    noteInBase(file, how);
+    return file;
+  }
+
+  function noteInBase(file: string, how: Asked['how']): void {
     // CommonJS has a cache that can be asked.
     if (how === 'import' && !state.slots[BASE]?.entries.has(file)) note(BASE, file, 'own', false, undefined);
-    return file;
   }
 
   function note(
@@ -86,6 +90,7 @@ export function createPlaces(state: State, tags: Tags, uniques: Uniques, emit: (
       if (unique !== undefined && unique !== 'private') {
         const known = slot.entries.get(unique);
         if (known?.kind === 'own') return own({ ...asked, target: unique }, known.label);
+        noteInBase(unique, asked.how);
         if (known === undefined) note(ns, unique, 'proxy', false, parent?.pending);
         return unique;
       }
