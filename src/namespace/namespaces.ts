@@ -97,7 +97,7 @@ export function createNamespaces(): Namespaces {
   function openNamespace(given: NamespaceOptions): Namespace {
     const options = checkNamespace(given);
     const thread = start();
-    reserve(options.reserve);
+    const reserve = reservable(options.reserve);
     if (options.id !== NEW) {
       const there = spaces.get(options.id);
       if (there === undefined) {
@@ -107,14 +107,15 @@ export function createNamespaces(): Namespaces {
       if (options.kind !== undefined && options.kind !== there.space.kind) {
         throw invalid('kind', options.kind, `'${there.space.kind}', as namespace ${options.id} is`);
       }
+      reserved = reserve;
       return there.namespace;
     }
-    let id = reserved + 1;
+    let id = reserve + 1;
     while (spaces.has(id)) id++;
     if (id > options.limit) {
       throw new CoexistError(
         'COEXIST_EINVAL',
-        `no more namespaces: ${options.limit - reserved} of ${options.limit} are open`,
+        `no more namespaces: ${options.limit - reserve} of ${options.limit} are open`,
         {
           found: [...spaces.keys()].filter((number) => number !== BASE),
           expected: `a number up to ${options.limit} that is free`,
@@ -126,18 +127,20 @@ export function createNamespaces(): Namespaces {
     if (kind === 'closable') compileClosable(thread, (ns) => spaces.get(ns)?.space.transform);
     const link = kind === 'permanent' ? (links.get(id) ?? -1) + 1 : 0;
     graphs.link(thread.tags.root, labelOf(id, kind, link));
+    reserved = reserve;
     thread.changes.locked(() => thread.changes.emit({ t: 'slot', ns: id, kind, link }));
     const namespace = add(thread, id, kind, options);
     tell({ type: 'created', ns: id, kind });
     return namespace;
   }
 
-  function reserve(count: number): void {
-    if (count <= reserved) return;
+  /** How many numbers are reserved once this many are asked for. */
+  function reservable(count: number): number {
+    if (count <= reserved) return reserved;
     for (let id = reserved + 1; id <= count; id++) {
       if (spaces.has(id)) throw invalid('reserve', count, `${id - 1} at most, since namespace ${id} is open`);
     }
-    reserved = count;
+    return count;
   }
 
   function entryOf(

@@ -67,7 +67,7 @@ function fileFrom(from: unknown): string | undefined {
   if (from === undefined) return undefined;
   const text = from instanceof URL ? from.href : from;
   if (typeof text !== 'string' || text === '') throw invalid('from', from, 'a path, or a file: URL');
-  if (!text.startsWith('file:')) return path.resolve(text);
+  if (!text.startsWith('file:') && !(from instanceof URL)) return path.resolve(text);
   const at = graphs.pathOf(text);
   if (at === undefined) throw invalid('from', from, 'a path, or a file: URL');
   return at;
