@@ -1,8 +1,8 @@
 // What Node 20 runs in the thread of the module hooks: the decisions on a copy of the state.
 
-import { loadWith, resolveWith } from '../host/node/module-hooks.js';
+import { resolveWith } from '../host/node/module-hooks.js';
 import { createDecisions } from './decisions.js';
-import { type Changes, replicated } from './replica.js';
+import { replicated } from './replica.js';
 import type { State } from './state.js';
 import { tagsIn } from './tags.js';
 
@@ -14,16 +14,11 @@ export interface HooksThreadData {
 }
 
 let hooks: ReturnType<typeof resolveWith> | undefined;
-let state: State | undefined;
-let changes: Changes | undefined;
 
-export function initialize(data: HooksThreadData): void {
-  state = data.state;
-  changes = replicated(state, data.port as never, data.lock, () => {});
-  hooks = resolveWith(createDecisions(state, tagsIn(data.root), changes));
+export function initialize({ port, lock, root, state }: HooksThreadData): void {
+  const changes = replicated(state, port as never, lock, () => {});
+  hooks = resolveWith(createDecisions(state, tagsIn(root), changes));
 }
 
 export const resolve: ReturnType<typeof resolveWith> = (specifier, context, next) =>
   hooks === undefined ? next(specifier, context) : hooks(specifier, context, next);
-
-export const load: ReturnType<typeof loadWith> = loadWith(() => changes?.locked(() => state?.probe) ?? '');

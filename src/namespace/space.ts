@@ -108,10 +108,13 @@ export function createSpace(
   const loadBase = (path: string): Promise<unknown> =>
     graphs.import(path.startsWith('node:') ? path : graphs.urlOf(path), isJson(path));
 
-  async function isLoaded(path: string): Promise<boolean> {
-    if (graphs.isRequired(path)) return true;
-    const probing = (url: string): void => locked(() => emit({ t: 'probe', url }));
-    return graphs.isImported(graphs.urlOf(path), isJson(path), probing);
+  /** Of the base. What no hook has seen was imported before there were any. */
+  function isLoaded(path: string): boolean {
+    return (
+      graphs.isRequired(path) ||
+      locked(() => slotOf(state, BASE).entries.has(path)) ||
+      graphs.isImported(graphs.urlOf(path))
+    );
   }
 
   function opening(path: string, as: 'own' | 'proxy', module: unknown): Handle {
@@ -171,7 +174,7 @@ export function createSpace(
     const unique = !isolate && (target.endsWith('.node') || decisions.uniques.isUnique(target));
     const own = locked(() => slotOf(state, id).entries.get(target));
     if (own?.kind === 'own' && (shared || unique)) throw exists(target);
-    if (noload && own === undefined && unique && !(await isLoaded(target))) {
+    if (noload && own === undefined && unique && !isLoaded(target)) {
       // Another copy may stand for it, which is for the master to say; without one nothing is loaded.
       if ((state.masters.get(decisions.packages.of(target)?.name ?? '') ?? []).length === 0) return null;
     }
@@ -188,18 +191,18 @@ export function createSpace(
     request: { specifier: string; importer: string; target: string },
     noload: boolean,
   ): Promise<Handle | null> {
-    if (noload && !(await isLoaded(request.target))) {
+    if (noload && !isLoaded(request.target)) {
       const pkg = decisions.packages.of(request.target);
       if (pkg === undefined || (state.masters.get(pkg.name) ?? []).length === 0) return null;
     }
     const file = locked(() => decisions.uniques.fileFor(request, true));
     const path = file === undefined || file === 'private' ? request.target : file;
-    if (noload && path !== request.target && !(await isLoaded(path))) return null;
+    if (noload && path !== request.target && !isLoaded(path)) return null;
     return opening(path, 'own', await loadBase(path));
   }
 
   async function openProxy(path: string, there: boolean, noload: boolean): Promise<Handle | null> {
-    if (noload && !there && !(await isLoaded(path))) return null;
+    if (noload && !there && !isLoaded(path)) return null;
     const module = path.endsWith('.node') ? graphs.require(path) : await loadBase(path);
     alive();
     locked(() => {
@@ -214,10 +217,7 @@ export function createSpace(
   async function openOwn(path: string, isolate: boolean, noload: boolean): Promise<Handle | null> {
     const number = ++lastLoad;
     const before = locked(() => slotOf(state, id).entries.get(path));
-    if (noload) {
-      if (before === undefined) return null;
-      if (opened.get(path)?.opens === undefined && !(await isLoaded(tagged(path, before.label)))) return null;
-    }
+    if (noload && before === undefined) return null;
     const label = locked(() => {
       const slot = slotOf(state, id);
       const entry = slot.entries.get(path);

@@ -68,9 +68,7 @@ export type StateEvent =
   /** The answer to a question of the main thread's: what a specifier resolves to. */
   | { readonly t: 'resolved'; readonly id: number; readonly url: string }
   /** What was read of packages may have changed on disk. */
-  | { readonly t: 'fresh' }
-  /** A module of the base that is looked for without loading it; '': none any more. */
-  | { readonly t: 'probe'; readonly url: string };
+  | { readonly t: 'fresh' };
 
 export interface State {
   /** By number; [0] is the base's, whose entries are those that the hooks have seen. */
@@ -79,7 +77,6 @@ export interface State {
   readonly masters: Map<string, Master[]>;
   readonly merges: Merge[];
   readonly resolved: Map<number, string>;
-  probe: string;
   /** Counts the times that files may have changed. */
   fresh: number;
 }
@@ -91,7 +88,6 @@ export function newState(): State {
     masters: new Map(),
     merges: [],
     resolved: new Map(),
-    probe: '',
     fresh: 0,
   };
 }
@@ -170,9 +166,6 @@ export function apply(state: State, event: StateEvent): void {
       break;
     case 'fresh':
       state.fresh++;
-      break;
-    case 'probe':
-      state.probe = event.url;
       break;
   }
 }

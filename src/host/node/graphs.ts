@@ -2,8 +2,9 @@
 
 import type { GraphHost, ImportHooks } from '../graphs.js';
 import { process } from './builtin.js';
+import { bridgeRefusal } from './inspector.js';
 import { createRoot, link, onExit, removeRoot, unlink } from './links.js';
-import { loadWith, NOT_LOADED, pathOf, questionFor, resolveWith } from './module-hooks.js';
+import { NOT_LOADED, pathOf, questionFor, resolveWith } from './module-hooks.js';
 import {
   forget,
   isRequired,
@@ -67,26 +68,35 @@ export const nodeGraphs: GraphHost = {
   isRequired,
   required,
   forget,
-  async isImported(at, json, probing) {
-    // On Node 20 the hooks that are there look for what is probed.
-    const hook = nodeModule.registerHooks?.({ load: loadWith(() => at) });
-    probing(at);
-    try {
-      await (json ? import(at, { with: { type: 'json' } }) : import(at));
-      return true;
-    } catch (error) {
-      return (error as NodeJS.ErrnoException).code !== NOT_LOADED;
-    } finally {
-      probing('');
-      hook?.deregister();
-    }
-  },
+  isImported,
   isBuiltin: (specifier) => nodeModule.isBuiltin(specifier),
   pathOf,
   urlOf: (at) => url.pathToFileURL(at).href,
   caller,
   onExit,
 };
+
+/**
+ * The debugger lists what has been compiled. An import would tell it, too, and where it is not loaded fail it for good: Node keeps the
+ * first outcome of a load. The session is gone before anything runs, so nothing can pause.
+ */
+function isImported(at: string): boolean {
+  if (bridgeRefusal() !== undefined) return false;
+  let found = false;
+  try {
+    const session = new (process.getBuiltinModule('node:inspector').Session)();
+    session.connect();
+    session.on('Debugger.scriptParsed', ({ params }) => {
+      found ||= params.url === at;
+    });
+    session.post('Debugger.enable');
+    session.post('Debugger.disable');
+    session.disconnect();
+  } catch {
+    // A Node without an inspector.
+  }
+  return found;
+}
 
 /** Whatever the program makes of stack traces, this one is as the engine gives it. */
 function caller(): string | undefined {

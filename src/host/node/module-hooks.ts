@@ -79,13 +79,6 @@ export function resolveWith(decisions: GraphDecisions) {
   };
 }
 
-export function loadWith(probed: () => string) {
-  return <Context, Result>(at: string, context: Context, next: (at: string, context: Context) => Result): Result => {
-    if (at === probed()) throw Object.assign(new Error(`${at} is not loaded`), { code: NOT_LOADED });
-    return next(at, context);
-  };
-}
-
 function then<T, R>(value: T | Promise<T>, next: (value: T) => R): R | Promise<R> {
   return value instanceof Promise ? value.then(next) : next(value);
 }
