@@ -42,7 +42,7 @@ export function createPlaces(state: State, tags: Tags, uniques: Uniques, emit: (
     isolated: boolean,
     pending: readonly number[] | undefined,
   ): void {
-    emit({ t: 'entry', ns, path, kind, isolated, pending });
+    emit({ t: 'entry', ns, path, kind, isolated, imported: true, pending });
   }
 
   function own(asked: Asked, label: string): string {
@@ -79,7 +79,9 @@ export function createPlaces(state: State, tags: Tags, uniques: Uniques, emit: (
         if (there.pending !== undefined && parent !== undefined && !sameLoads(parent.pending, there.pending)) {
           emit({ t: 'need', ns, path: target, by: parent.pending });
         }
-        return there.kind === 'proxy' ? target : own(asked, there.label);
+        if (there.kind === 'own') return own(asked, there.label);
+        if (!there.imported) emit({ t: 'imported', ns, path: target });
+        return target;
       }
       if (target.endsWith('.node')) {
         note(ns, target, 'proxy', false, parent?.pending);
@@ -92,6 +94,7 @@ export function createPlaces(state: State, tags: Tags, uniques: Uniques, emit: (
         if (known?.kind === 'own') return own({ ...asked, target: unique }, known.label);
         noteInBase(unique, asked.how);
         if (known === undefined) note(ns, unique, 'proxy', false, parent?.pending);
+        else if (!known.imported) emit({ t: 'imported', ns, path: unique });
         return unique;
       }
       const path = own(asked, labelOf(ns, slot.kind, slot.link));

@@ -208,8 +208,10 @@ export function createSpace(
     locked(() => {
       const now = slotOf(state, id).entries.get(path);
       if (now?.kind === 'own') throw exists(path);
-      if (now === undefined) emit({ t: 'entry', ns: id, path, kind: 'proxy', isolated: false, pending: undefined });
-      else if (now.pending !== undefined) emit({ t: 'need', ns: id, path, by: undefined });
+      if (now === undefined) {
+        emit({ t: 'entry', ns: id, path, kind: 'proxy', isolated: false, imported: false, pending: undefined });
+      }
+      if (now?.pending !== undefined) emit({ t: 'need', ns: id, path, by: undefined });
     });
     return opening(path, 'proxy', module);
   }
@@ -225,7 +227,7 @@ export function createSpace(
         if (entry.pending !== undefined) emit({ t: 'need', ns: id, path, by: [number] });
         return entry.label;
       }
-      emit({ t: 'entry', ns: id, path, kind: 'own', isolated: isolate, pending: [number] });
+      emit({ t: 'entry', ns: id, path, kind: 'own', isolated: isolate, imported: false, pending: [number] });
       return labelOf(id, slot.kind, slot.link);
     });
     try {
@@ -280,14 +282,18 @@ export function createSpace(
     }
     entry.opens--;
     tell({ type: 'closed', ns: id, path, opens: entry.opens });
-    if (entry.opens === 0 && entry.kind === 'proxy') {
-      opened.delete(path);
-      locked(() => {
-        if (!closed) emit({ t: 'drop', ns: id, path });
-      });
-    }
+    if (entry.opens === 0 && entry.kind === 'proxy') dropProxy(path);
     if (opens() === 0 && kind === 'closable') return release();
     return { released: false, retainedModules: owned() };
+  }
+
+  /** What the namespace's own modules import stays, or one that comes later would get another module than they have. */
+  function dropProxy(path: string): void {
+    opened.delete(path);
+    if (closed) return;
+    locked(() => {
+      if (slotOf(state, id).entries.get(path)?.imported === false) emit({ t: 'drop', ns: id, path });
+    });
   }
 
   function close(): Closed {
@@ -297,10 +303,7 @@ export function createSpace(
       if (entry.opens === 0) continue;
       entry.opens = 0;
       tell({ type: 'closed', ns: id, path, opens: 0 });
-      if (entry.kind === 'proxy') {
-        opened.delete(path);
-        locked(() => emit({ t: 'drop', ns: id, path }));
-      }
+      if (entry.kind === 'proxy') dropProxy(path);
     }
     const retainedModules = owned();
     return kind === 'closable' || retainedModules === 0 ? release() : { released: false, retainedModules };

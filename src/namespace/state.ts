@@ -17,6 +17,8 @@ export interface Entry {
   readonly label: string;
   /** Whether it was loaded isolated, so that what it imports is, too. */
   readonly isolated: boolean;
+  /** Whether a module of the namespace has it: such a proxy outlives its openings. */
+  imported: boolean;
   /** The loads in flight that need it, and nobody else so far; undefined once one of them was good. */
   pending: number[] | undefined;
 }
@@ -57,8 +59,10 @@ export type StateEvent =
       readonly path: string;
       readonly kind: 'own' | 'proxy';
       readonly isolated: boolean;
+      readonly imported: boolean;
       readonly pending: readonly number[] | undefined;
     }
+  | { readonly t: 'imported'; readonly ns: number; readonly path: string }
   | { readonly t: 'need'; readonly ns: number; readonly path: string; readonly by: readonly number[] | undefined }
   | { readonly t: 'drop'; readonly ns: number; readonly path: string }
   | { readonly t: 'commit' | 'abort'; readonly ns: number; readonly load: number }
@@ -122,15 +126,27 @@ export function apply(state: State, event: StateEvent): void {
     case 'entry': {
       const slot = state.slots[event.ns];
       const pending = event.pending === undefined ? undefined : [...event.pending];
-      const { path, kind, isolated } = event;
+      const { path, kind, isolated, imported } = event;
       if (slot !== undefined)
-        slot.entries.set(path, { path, kind, isolated, pending, label: labelOf(event.ns, slot.kind, slot.link) });
+        slot.entries.set(path, {
+          path,
+          kind,
+          isolated,
+          imported,
+          pending,
+          label: labelOf(event.ns, slot.kind, slot.link),
+        });
       break;
     }
     case 'need': {
       const entry = state.slots[event.ns]?.entries.get(event.path);
       if (entry?.pending === undefined) break;
       entry.pending = event.by === undefined ? undefined : [...new Set([...entry.pending, ...event.by])];
+      break;
+    }
+    case 'imported': {
+      const entry = state.slots[event.ns]?.entries.get(event.path);
+      if (entry !== undefined) entry.imported = true;
       break;
     }
     case 'drop':
