@@ -462,6 +462,45 @@ test('openings are counted, and each is closed once', async () => {
   });
 });
 
+test('a proxy that modules of the namespace import outlives its openings', async () => {
+  const dir = aDirectory();
+  writePackage(dir, 'unique', { unique: true });
+  writePackage(dir, 'early', { imports: { unique: '{ place as other }' }, body: 'export { other };' });
+  writePackage(dir, 'late', { imports: { unique: '{ place as other }' }, body: 'export { other };' });
+  const result = await withNamespaces(
+    async ({ lib: { openNamespace, iterate, namespaceOf } }, { dir }) => {
+      const from = `${dir}/program.js`;
+      const kinds = (ns: number) => iterate(ns).map((entry) => `${entry.package} ${entry.kind}`);
+      const seen = ({ module }: library.Handle) => namespaceOf((module as { other: string }).other);
+      const space = openNamespace({ from });
+      const early = await space.open('early');
+      (await space.open('unique')).close();
+      const left = [kinds(space.id)];
+      const isolated = await space.open('unique', { isolate: true });
+      const late = await space.open('late');
+      space.close();
+      left.push(kinds(space.id));
+
+      const other = openNamespace({ from });
+      const first = await other.open('unique');
+      await other.open('early');
+      first.close();
+      left.push(kinds(other.id));
+      return { left, kind: isolated.kind, seen: [early, late].map(seen) };
+    },
+    { dir },
+  );
+  expect(result).toEqual({
+    left: [
+      ['early own', 'unique proxy'],
+      ['early own', 'unique proxy', 'late own'],
+      ['unique proxy', 'early own'],
+    ],
+    kind: 'proxy',
+    seen: [0, 0],
+  });
+});
+
 test('observers are told what has happened, and one that throws harms nobody', async () => {
   const dir = aDirectory();
   writePackage(dir, 'one', { imports: { below: '{ place as a }', unique: '{ place as b }' } });
