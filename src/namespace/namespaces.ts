@@ -31,6 +31,8 @@ export interface Namespaces {
   uniqueCopies(): UniqueCopy[];
 }
 
+type Listed = Pick<Entry, 'path' | 'kind' | 'label' | 'isolated'>;
+
 export function createNamespaces(): Namespaces {
   const spaces = new Map<number, { readonly space: Space; readonly namespace: Namespace }>();
   const observers = new Set<(event: NamespaceEvent) => void>();
@@ -143,11 +145,7 @@ export function createNamespaces(): Namespaces {
     return count;
   }
 
-  function entryOf(
-    thread: ThreadGraphs,
-    ns: number,
-    entry: Pick<Entry, 'path' | 'kind' | 'label' | 'isolated'>,
-  ): NamespaceEntry {
+  function entryOf(thread: ThreadGraphs, ns: number, entry: Listed): NamespaceEntry {
     const pkg = thread.decisions.packages.of(entry.path);
     const at = ns === BASE || entry.kind === 'proxy' ? entry.path : thread.tags.tag(entry.path, entry.label);
     return {
@@ -171,12 +169,12 @@ export function createNamespaces(): Namespaces {
       const here = (): number => (caller === undefined ? BASE : (thread.decisions.parse(caller)?.ns ?? BASE));
       const ns = given === undefined ? here() : given;
       if (!spaces.has(ns)) throw invalid('ns', given, 'the number of a namespace that is open');
-      const listed = thread.changes.locked(() => [...slotOf(thread.state, ns).entries.values()]);
+      const listed: Listed[] = thread.changes.locked(() => [...slotOf(thread.state, ns).entries.values()]);
       if (ns === BASE) {
         const known = new Set(listed.map(({ path }) => path));
         for (const path of graphs.required()) {
           if (known.has(path) || thread.decisions.parse(path) !== undefined) continue;
-          listed.push({ path, kind: 'own', label: '', isolated: false, imported: true, pending: undefined });
+          listed.push({ path, kind: 'own', label: '', isolated: false });
         }
       }
       return listed.map((entry) => entryOf(thread, ns, entry));

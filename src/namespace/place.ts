@@ -2,7 +2,7 @@
 
 import { CoexistError } from '../abi/errors.js';
 import { BASE, type Entry, type State, type StateEvent } from './state.js';
-import { labelOf, type Tags } from './tags.js';
+import { labelOf, linkOf, type Tags } from './tags.js';
 import type { Uniques } from './unique.js';
 
 /** A request that Node has resolved. */
@@ -12,6 +12,8 @@ export interface Asked {
   readonly specifier: string;
   /** The file that asks, without its tag; undefined where none does. */
   readonly importer: string | undefined;
+  /** The same with its tag, where it has one. */
+  readonly importerAt: string | undefined;
   /** Real path that it resolves to. */
   readonly target: string;
   readonly how: 'import' | 'require';
@@ -32,7 +34,7 @@ export function createPlaces(state: State, tags: Tags, uniques: Uniques, emit: (
 
   function noteInBase(file: string, how: Asked['how']): void {
     // CommonJS has a cache that can be asked.
-    if (how === 'import' && !state.slots[BASE]?.entries.has(file)) note(BASE, file, 'own', false, undefined);
+    if (how === 'import' && !state.slots[BASE]?.entries.has(file)) note(BASE, file, 'own', false, undefined, undefined);
   }
 
   function note(
@@ -41,8 +43,9 @@ export function createPlaces(state: State, tags: Tags, uniques: Uniques, emit: (
     kind: Entry['kind'],
     isolated: boolean,
     pending: readonly number[] | undefined,
+    by: string | undefined,
   ): void {
-    emit({ t: 'entry', ns, path, kind, isolated, imported: true, pending });
+    emit({ t: 'entry', ns, path, kind, isolated, pending, by });
   }
 
   function own(asked: Asked, label: string): string {
@@ -65,44 +68,45 @@ export function createPlaces(state: State, tags: Tags, uniques: Uniques, emit: (
       const { ns, specifier, importer, target } = asked;
       const slot = state.slots[ns];
       if (ns === BASE) return inBase(asked);
-      if (slot === undefined) {
+      const from = asked.importerAt === undefined ? undefined : tags.parse(asked.importerAt)?.label;
+      if (slot === undefined || (from !== undefined && slot.kind === 'permanent' && linkOf(from) < slot.first)) {
         throw new CoexistError('COEXIST_EGONE', `namespace ${ns} has been closed`, {
           found: `${specifier} from ${importer ?? 'outside'}`,
           expected: 'a namespace that is open',
           remedy: 'Stop what runs in a namespace before it is closed.',
         });
       }
-      const parent = importer === undefined ? undefined : slot.entries.get(importer);
+      const stray = from !== undefined && slot.strays.has(from + importer);
+      const parent = importer === undefined || stray ? undefined : slot.entries.get(importer);
+      const by = parent?.path;
       const there = slot.entries.get(target);
-      if (there !== undefined) {
-        // Whoever else needs a module keeps it, should the load fail that has brought it in.
-        if (there.pending !== undefined && parent !== undefined && !sameLoads(parent.pending, there.pending)) {
-          emit({ t: 'need', ns, path: target, by: parent.pending });
-        }
-        if (there.kind === 'own') return own(asked, there.label);
-        if (!there.imported) emit({ t: 'imported', ns, path: target });
-        return target;
+      if (there !== undefined && !(stray && slot.strays.has(from + target))) {
+        // Whoever else needs a module keeps it, should the load fail that has brought it in, or its last opening be closed.
+        if (by !== undefined && !parent?.uses.has(target)) emit({ t: 'use', ns, path: target, by });
+        return there.kind === 'proxy' ? target : own(asked, there.label);
       }
       if (target.endsWith('.node')) {
-        note(ns, target, 'proxy', false, parent?.pending);
+        if (!stray) note(ns, target, 'proxy', false, parent?.pending, by);
         return target;
       }
       const isolated = parent?.isolated === true;
       const unique = isolated ? undefined : uniques.fileFor({ specifier, importer, target }, false);
       if (unique !== undefined && unique !== 'private') {
         const known = slot.entries.get(unique);
-        if (known?.kind === 'own') return own({ ...asked, target: unique }, known.label);
-        noteInBase(unique, asked.how);
-        if (known === undefined) note(ns, unique, 'proxy', false, parent?.pending);
-        else if (!known.imported) emit({ t: 'imported', ns, path: unique });
-        return unique;
+        if (known?.kind !== 'own') noteInBase(unique, asked.how);
+        if (known === undefined && !stray) note(ns, unique, 'proxy', false, parent?.pending, by);
+        else if (known !== undefined && by !== undefined && !parent?.uses.has(unique))
+          emit({ t: 'use', ns, path: unique, by });
+        return known?.kind === 'own' ? own({ ...asked, target: unique }, known.label) : unique;
+      }
+      if (stray) {
+        // What a failed load goes on to load stays apart with it.
+        emit({ t: 'stray', ns, label: from, path: target });
+        return own(asked, from);
       }
       const path = own(asked, labelOf(ns, slot.kind, slot.link));
-      note(ns, target, 'own', isolated, parent?.pending);
+      note(ns, target, 'own', isolated, parent?.pending, by);
       return path;
     },
   };
 }
-
-const sameLoads = (a: readonly number[] | undefined, b: readonly number[]): boolean =>
-  a?.every((load) => b.includes(load)) ?? false;

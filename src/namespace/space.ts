@@ -209,9 +209,8 @@ export function createSpace(
       const now = slotOf(state, id).entries.get(path);
       if (now?.kind === 'own') throw exists(path);
       if (now === undefined) {
-        emit({ t: 'entry', ns: id, path, kind: 'proxy', isolated: false, imported: false, pending: undefined });
-      }
-      if (now?.pending !== undefined) emit({ t: 'need', ns: id, path, by: undefined });
+        emit({ t: 'entry', ns: id, path, kind: 'proxy', isolated: false, pending: undefined, by: undefined });
+      } else emit({ t: 'need', ns: id, path, by: undefined });
     });
     return opening(path, 'proxy', module);
   }
@@ -224,10 +223,10 @@ export function createSpace(
       const slot = slotOf(state, id);
       const entry = slot.entries.get(path);
       if (entry !== undefined) {
-        if (entry.pending !== undefined) emit({ t: 'need', ns: id, path, by: [number] });
+        emit({ t: 'need', ns: id, path, by: [number] });
         return entry.label;
       }
-      emit({ t: 'entry', ns: id, path, kind: 'own', isolated: isolate, imported: false, pending: [number] });
+      emit({ t: 'entry', ns: id, path, kind: 'own', isolated: isolate, pending: [number], by: undefined });
       return labelOf(id, slot.kind, slot.link);
     });
     try {
@@ -292,7 +291,8 @@ export function createSpace(
     opened.delete(path);
     if (closed) return;
     locked(() => {
-      if (slotOf(state, id).entries.get(path)?.imported === false) emit({ t: 'drop', ns: id, path });
+      for (const { uses } of slotOf(state, id).entries.values()) if (uses.has(path)) return;
+      emit({ t: 'drop', ns: id, path });
     });
   }
 

@@ -17,15 +17,19 @@ export interface Entry {
   readonly label: string;
   /** Whether it was loaded isolated, so that what it imports is, too. */
   readonly isolated: boolean;
-  /** Whether a module of the namespace has it: such a proxy outlives its openings. */
-  imported: boolean;
   /** The loads in flight that need it, and nobody else so far; undefined once one of them was good. */
   pending: number[] | undefined;
+  /** What it has asked for: paths of entries. A proxy outlives its openings where something uses it. */
+  readonly uses: Set<string>;
 }
 
 export interface Slot {
   readonly kind: NamespaceKind;
   readonly entries: Map<string, Entry>;
+  /** Of a permanent one: label and path of what failed loads have left running, which belongs to the namespace no more. */
+  readonly strays: Set<string>;
+  /** Its label's first link. */
+  readonly first: number;
   link: number;
 }
 
@@ -59,10 +63,13 @@ export type StateEvent =
       readonly path: string;
       readonly kind: 'own' | 'proxy';
       readonly isolated: boolean;
-      readonly imported: boolean;
       readonly pending: readonly number[] | undefined;
+      /** The entry that asks for it; undefined where none does. */
+      readonly by: string | undefined;
     }
-  | { readonly t: 'imported'; readonly ns: number; readonly path: string }
+  /** An entry asks for one that is there. */
+  | { readonly t: 'use'; readonly ns: number; readonly path: string; readonly by: string }
+  | { readonly t: 'stray'; readonly ns: number; readonly label: string; readonly path: string }
   | { readonly t: 'need'; readonly ns: number; readonly path: string; readonly by: readonly number[] | undefined }
   | { readonly t: 'drop'; readonly ns: number; readonly path: string }
   | { readonly t: 'commit' | 'abort'; readonly ns: number; readonly load: number }
@@ -87,13 +94,17 @@ export interface State {
 
 export function newState(): State {
   return {
-    slots: [{ kind: 'permanent', entries: new Map(), link: 0 }],
+    slots: [newSlot('permanent', 0)],
     uniques: new Map(),
     masters: new Map(),
     merges: [],
     resolved: new Map(),
     fresh: 0,
   };
+}
+
+function newSlot(kind: NamespaceKind, link: number): Slot {
+  return { kind, entries: new Map(), strays: new Set(), first: link, link };
 }
 
 /** The slot of a namespace that exists. */
@@ -113,7 +124,7 @@ export function slotOf(state: State, ns: number): Slot {
 export function apply(state: State, event: StateEvent): void {
   switch (event.t) {
     case 'slot':
-      state.slots[event.ns] = { kind: event.kind, entries: new Map(), link: event.link };
+      state.slots[event.ns] = newSlot(event.kind, event.link);
       break;
     case 'link': {
       const slot = state.slots[event.ns];
@@ -126,31 +137,28 @@ export function apply(state: State, event: StateEvent): void {
     case 'entry': {
       const slot = state.slots[event.ns];
       const pending = event.pending === undefined ? undefined : [...event.pending];
-      const { path, kind, isolated, imported } = event;
-      if (slot !== undefined)
-        slot.entries.set(path, {
-          path,
-          kind,
-          isolated,
-          imported,
-          pending,
-          label: labelOf(event.ns, slot.kind, slot.link),
-        });
+      const { path, kind, isolated } = event;
+      if (slot === undefined) break;
+      const label = labelOf(event.ns, slot.kind, slot.link);
+      slot.entries.set(path, { path, kind, isolated, pending, label, uses: new Set() });
+      if (event.by !== undefined) slot.entries.get(event.by)?.uses.add(path);
       break;
     }
-    case 'need': {
-      const entry = state.slots[event.ns]?.entries.get(event.path);
-      if (entry?.pending === undefined) break;
-      entry.pending = event.by === undefined ? undefined : [...new Set([...entry.pending, ...event.by])];
+    case 'use': {
+      const entries = state.slots[event.ns]?.entries;
+      const user = entries?.get(event.by);
+      user?.uses.add(event.path);
+      need(entries, event.path, user?.pending);
       break;
     }
-    case 'imported': {
-      const entry = state.slots[event.ns]?.entries.get(event.path);
-      if (entry !== undefined) entry.imported = true;
+    case 'stray':
+      state.slots[event.ns]?.strays.add(event.label + event.path);
       break;
-    }
+    case 'need':
+      need(state.slots[event.ns]?.entries, event.path, event.by);
+      break;
     case 'drop':
-      state.slots[event.ns]?.entries.delete(event.path);
+      drop(state.slots[event.ns], event.path);
       break;
     case 'commit':
       for (const entry of state.slots[event.ns]?.entries.values() ?? []) {
@@ -158,11 +166,11 @@ export function apply(state: State, event: StateEvent): void {
       }
       break;
     case 'abort': {
-      const entries = state.slots[event.ns]?.entries;
-      for (const entry of entries?.values() ?? []) {
+      const slot = state.slots[event.ns];
+      for (const entry of slot?.entries.values() ?? []) {
         if (!entry.pending?.includes(event.load)) continue;
         entry.pending = entry.pending.filter((load) => load !== event.load);
-        if (entry.pending.length === 0) entries?.delete(entry.path);
+        if (entry.pending.length === 0) drop(slot, entry.path);
       }
       break;
     }
@@ -184,4 +192,23 @@ export function apply(state: State, event: StateEvent): void {
       state.fresh++;
       break;
   }
+}
+
+/** Notes that these loads need an entry, or for good that it is needed, and with it all that it has asked for. */
+function need(entries: Slot['entries'] | undefined, path: string, by: readonly number[] | undefined): void {
+  const paths = [path];
+  for (let at = paths.pop(); at !== undefined; at = paths.pop()) {
+    const entry = entries?.get(at);
+    if (entry?.pending === undefined || by?.every((load) => entry.pending?.includes(load)) === true) continue;
+    entry.pending = by === undefined ? undefined : [...new Set([...entry.pending, ...by])];
+    paths.push(...entry.uses);
+  }
+}
+
+function drop(slot: Slot | undefined, path: string): void {
+  const entry = slot?.entries.get(path);
+  if (slot === undefined || entry === undefined) return;
+  slot.entries.delete(path);
+  // The next one of a closable namespace has the same label.
+  if (entry.kind === 'own' && slot.kind === 'permanent') slot.strays.add(entry.label + path);
 }

@@ -29,6 +29,9 @@ const LABEL = String.raw`(?:\d+(?:\.\d+)?|c\d+)`;
 export const labelOf = (ns: number, kind: 'permanent' | 'closable', link: number): string =>
   kind === 'closable' ? `c${ns}` : link === 0 ? String(ns) : `${ns}.${link}`;
 
+/** The number of a permanent namespace's link in its label. */
+export const linkOf = (label: string): number => Number(label.split('.')[1] ?? 0);
+
 export function tagsIn(root: string): Tags {
   const tagged = new RegExp(`^(${LABEL})(/.*)$`, 's');
   const start = `${root}/`;

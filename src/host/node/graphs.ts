@@ -8,6 +8,7 @@ import { NOT_LOADED, pathOf, questionFor, resolveWith } from './module-hooks.js'
 import {
   forget,
   isRequired,
+  patchCompiling,
   patchLoading,
   patchResolution,
   required,
@@ -37,6 +38,7 @@ export const nodeGraphs: GraphHost = {
   unlink,
   install(decisions): ImportHooks {
     patchResolution(decisions);
+    patchLoading(decisions);
     if (nodeModule.registerHooks !== undefined) {
       nodeModule.registerHooks({ resolve: resolveWith(decisions) });
       return { thread: undefined };
@@ -52,9 +54,7 @@ export const nodeGraphs: GraphHost = {
       },
     };
   },
-  compile(decisions, compile) {
-    patchLoading(decisions, compile);
-  },
+  compile: patchCompiling,
   async ask(id, specifier, parent) {
     try {
       await import(questionFor({ id, specifier, parent }));

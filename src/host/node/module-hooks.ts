@@ -69,8 +69,9 @@ export function resolveWith(decisions: GraphDecisions) {
       if (path === undefined) return result;
       const target = decisions.parse(path)?.path ?? path;
       // Who asks for another namespace's file is no module of that one.
-      const asking = asked === undefined || from?.ns === asked.ns ? (from?.path ?? importer) : undefined;
-      const placed = decisions.place({ ns, specifier, importer: asking, target, how: 'import' });
+      const importerAt = asked === undefined || from?.ns === asked.ns ? importer : undefined;
+      const asking = importerAt === undefined ? undefined : (from?.path ?? importerAt);
+      const placed = decisions.place({ ns, specifier, importer: asking, importerAt, target, how: 'import' });
       return placed === path ? result : { ...result, url: urlFor(placed, result.url) };
     };
     const request = asked === undefined ? specifier : urlFor(asked.path, specifier);

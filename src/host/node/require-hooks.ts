@@ -40,8 +40,9 @@ export function patchResolution(decisions: GraphDecisions): void {
     if (!path.isAbsolute(found) || (ns === 0 && !decisions.concerns(request))) return found;
     const target = decisions.parse(found)?.path ?? found;
     // Who asks for another namespace's file is no module of that one.
-    const asking = asked === undefined || from?.ns === asked.ns ? (from?.path ?? importer) : undefined;
-    return decisions.place({ ns, specifier: request, importer: asking, target, how: 'require' });
+    const importerAt = asked === undefined || from?.ns === asked.ns ? importer : undefined;
+    const asking = importerAt === undefined ? undefined : (from?.path ?? importerAt);
+    return decisions.place({ ns, specifier: request, importer: asking, importerAt, target, how: 'require' });
   };
 }
 
@@ -69,9 +70,9 @@ function realPaths(options: unknown, decisions: GraphDecisions): unknown {
 
 /**
  * Module._load keeps what a request from a directory led to, and does not resolve it again: wrong where another namespace has this
- * directory's path now. With a path as the request there is nothing to keep.
+ * directory's path now, and nobody would hear of who else needs a module. With a path as the request there is nothing to keep.
  */
-export function patchLoading(decisions: GraphDecisions, { textFor }: CompileAsCommonJs): void {
+export function patchLoading(decisions: GraphDecisions): void {
   const load = Module._load;
   Module._load = function _load(request, parent, isMain) {
     const disguised = typeof parent?.filename === 'string' && decisions.parse(parent.filename) !== undefined;
@@ -80,6 +81,9 @@ export function patchLoading(decisions: GraphDecisions, { textFor }: CompileAsCo
     }
     return Reflect.apply(load, this, [Module._resolveFilename(request, parent, isMain), parent, isMain]);
   };
+}
+
+export function patchCompiling({ textFor }: CompileAsCommonJs): void {
   const { load: loadFile } = Module.prototype;
   Module.prototype.load = function loadAs(filename) {
     const text = textFor(filename);
