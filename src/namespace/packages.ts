@@ -23,7 +23,10 @@ export interface Package {
 }
 
 export interface Packages {
-  /** The package of a file: the nearest package.json with a name, up to the directory `node_modules`. */
+  /**
+   * The package of a file: in `node_modules` the one that is installed there, of which directories with a package.json of their own, and a
+   * name in it, are parts; elsewhere that of the nearest package.json with a name.
+   */
   of(file: string): Package | undefined;
   /** What the nearest package.json says of `.js` files in this file's directory. */
   typeOf(file: string): 'module' | 'commonjs' | undefined;
@@ -78,10 +81,11 @@ export function createPackages(fresh: () => number): Packages {
     if (found.has(dir)) return found.get(dir);
     let result: Package | undefined;
     if (path.basename(dir) !== 'node_modules') {
+      result = path.dirname(dir) === dir ? undefined : inDir(path.dirname(dir));
       const json = jsonIn(dir);
-      if (typeof json?.name === 'string') {
+      if (typeof json?.name === 'string' && !(result !== undefined && isInstalled(result.root))) {
         result = { name: json.name, version: typeof json.version === 'string' ? json.version : '', root: dir, json };
-      } else if (path.dirname(dir) !== dir) result = inDir(path.dirname(dir));
+      }
     }
     found.set(dir, result);
     return result;
@@ -103,3 +107,5 @@ export function createPackages(fresh: () => number): Packages {
     },
   };
 }
+
+const isInstalled = (root: string): boolean => /\/node_modules\/(?:@[^/]+\/)?[^/]+$/.test(root);

@@ -75,8 +75,11 @@ export function createSpace(
     if (kind === 'closable') return graphs.resolveRequire(graphs.pathOf(request) ?? request, parent);
     const question = ++lastQuestion;
     await graphs.ask(question, request.startsWith('/') ? graphs.urlOf(request) : request, graphs.urlOf(parent));
-    const url = locked(() => state.resolved.get(question) ?? '');
-    state.resolved.delete(question);
+    const url = locked(() => {
+      const answer = state.resolved.get(question) ?? '';
+      emit({ t: 'resolved', id: question, url: '' });
+      return answer;
+    });
     if (url.startsWith('node:')) return url;
     const path = graphs.pathOf(url);
     if (path === undefined)
@@ -171,7 +174,7 @@ export function createSpace(
         remedy: 'Open it shared: every namespace has a proxy of it anyway.',
       });
     }
-    const unique = !isolate && (target.endsWith('.node') || decisions.uniques.isUnique(target));
+    const unique = !isolate && (target.endsWith('.node') || locked(() => decisions.uniques.isUnique(target)));
     const own = locked(() => slotOf(state, id).entries.get(target));
     if (own?.kind === 'own' && (shared || unique)) throw exists(target);
     if (noload && own === undefined && unique && !isLoaded(target)) {

@@ -76,7 +76,8 @@ export type StateEvent =
   | { readonly t: 'unique'; readonly name: string; readonly policy: UniquePolicy }
   | { readonly t: 'master'; readonly master: Master }
   | { readonly t: 'merge'; readonly merge: Merge }
-  /** The answer to a question of the main thread's: what a specifier resolves to. */
+  | { readonly t: 'file'; readonly identity: string; readonly path: string }
+  /** The answer to a question of the main thread's: what a specifier resolves to; '': it has been read. */
   | { readonly t: 'resolved'; readonly id: number; readonly url: string }
   /** What was read of packages may have changed on disk. */
   | { readonly t: 'fresh' };
@@ -87,6 +88,8 @@ export interface State {
   readonly uniques: Map<string, UniquePolicy>;
   readonly masters: Map<string, Master[]>;
   readonly merges: Merge[];
+  /** Files of masters that were asked for, by device and inode. */
+  readonly files: Map<string, string>;
   readonly resolved: Map<number, string>;
   /** Counts the times that files may have changed. */
   fresh: number;
@@ -98,6 +101,7 @@ export function newState(): State {
     uniques: new Map(),
     masters: new Map(),
     merges: [],
+    files: new Map(),
     resolved: new Map(),
     fresh: 0,
   };
@@ -185,8 +189,12 @@ export function apply(state: State, event: StateEvent): void {
     case 'merge':
       state.merges.push(event.merge);
       break;
+    case 'file':
+      state.files.set(event.identity, event.path);
+      break;
     case 'resolved':
-      state.resolved.set(event.id, event.url);
+      if (event.url === '') state.resolved.delete(event.id);
+      else state.resolved.set(event.id, event.url);
       break;
     case 'fresh':
       state.fresh++;

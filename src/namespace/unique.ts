@@ -38,9 +38,6 @@ export interface Uniques {
 const POLICIES: readonly unknown[] = ['throw', 'warn', 'private'] satisfies UniquePolicy[];
 
 export function createUniques(state: State, packages: Packages, emit: (event: StateEvent) => void): Uniques {
-  /** Files of masters that were asked for, by device and inode. */
-  const identities = new Map<string, string>();
-
   function policyOf({ name, json }: Package): UniquePolicy | undefined {
     const listed = state.uniques.get(name);
     if (listed !== undefined) return listed;
@@ -51,15 +48,24 @@ export function createUniques(state: State, packages: Packages, emit: (event: St
 
   function remember(file: string): string {
     const identity = identityOf(file);
-    if (identity !== undefined) identities.set(identity, file);
+    if (identity !== undefined && state.files.get(identity) !== file) emit({ t: 'file', identity, path: file });
     return file;
+  }
+
+  /**
+   * The file of a master that this is under another name. Not for what is installed as a package: pnpm links files of different packages
+   * that have one content to one file.
+   */
+  function knownAs(target: string): string | undefined {
+    if (state.files.size === 0 || target.includes('/node_modules/')) return undefined;
+    return state.files.get(identityOf(target) ?? '');
   }
 
   function fileFor({ specifier, importer, target }: Request, inBase: boolean): UniqueFile | undefined {
     const pkg = packages.of(target);
     const policy = pkg === undefined ? undefined : policyOf(pkg);
     if (pkg === undefined || policy === undefined) {
-      const known = identities.size === 0 ? undefined : identities.get(identityOf(target) ?? '');
+      const known = knownAs(target);
       return known === target ? undefined : known;
     }
     const masters = state.masters.get(pkg.name) ?? [];
@@ -130,7 +136,7 @@ export function createUniques(state: State, packages: Packages, emit: (event: St
     fileFor,
     isUnique(target) {
       const pkg = packages.of(target);
-      return (pkg !== undefined && policyOf(pkg) !== undefined) || identities.has(identityOf(target) ?? '');
+      return (pkg !== undefined && policyOf(pkg) !== undefined) || knownAs(target) !== undefined;
     },
     concerns: (specifier) => state.uniques.size > 0 || state.masters.size > 0 || !/^(?:[./]|file:)/.test(specifier),
   };
