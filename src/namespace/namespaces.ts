@@ -4,7 +4,7 @@ import { CoexistError, invalid } from '../abi/errors.js';
 import { graphs } from '../host/graphs.js';
 import { process } from '../host/node/builtin.js';
 import { compileClosable } from './closable.js';
-import { type CheckedNamespace, checkNamespace, checkOpen } from './options.js';
+import { checkNamespace, checkOpen, programHere } from './options.js';
 import { createSpace, type Space } from './space.js';
 import { BASE, type Entry, type NamespaceKind, NEW, type StateEvent, slotOf, type UniquePolicy } from './state.js';
 import { labelOf } from './tags.js';
@@ -15,6 +15,7 @@ import type {
   NamespaceEvent,
   NamespaceOptions,
   OpenOptions,
+  Transform,
   UniqueCopy,
   UniqueOptions,
 } from './types.js';
@@ -64,14 +65,19 @@ export function createNamespaces(): Namespaces {
 
   function start(): ThreadGraphs {
     const thread = graphsOfThread();
-    if (!spaces.has(BASE)) add(thread, BASE, 'permanent', checkNamespace({ id: BASE }));
+    if (!spaces.has(BASE)) add(thread, BASE, 'permanent', undefined, programHere());
     return thread;
   }
 
-  function add(thread: ThreadGraphs, id: number, kind: NamespaceKind, options: CheckedNamespace): Namespace {
-    const space = createSpace(id, kind, options.transform, {
+  function add(
+    thread: ThreadGraphs,
+    id: number,
+    kind: NamespaceKind,
+    transform: Transform | undefined,
+    from: string,
+  ): Namespace {
+    const space = createSpace(id, kind, transform, {
       thread,
-      from: options.from,
       tell,
       warn,
       released(link) {
@@ -80,11 +86,19 @@ export function createNamespaces(): Namespaces {
         tell({ type: 'released', ns: id, kind });
       },
     });
-    const namespace: Namespace = {
+    const namespace = viewOf(space, from);
+    spaces.set(id, { space, namespace });
+    return namespace;
+  }
+
+  /** Of several for one namespace, each resolves from a place of its own. */
+  function viewOf(space: Space, from: string): Namespace {
+    const { id, kind } = space;
+    return {
       id,
       kind,
       open: (async (specifier: string | URL, given: OpenOptions = {}) =>
-        space.open(checkOpen(id, specifier, given))) as Namespace['open'],
+        space.open(checkOpen(id, specifier, given, from))) as Namespace['open'],
       info: () => space.info(),
       onClose: (finalizer) => space.onClose(finalizer),
       close: () => space.close(),
@@ -92,8 +106,6 @@ export function createNamespaces(): Namespaces {
         space.close();
       },
     };
-    spaces.set(id, { space, namespace });
-    return namespace;
   }
 
   function openNamespace(given: NamespaceOptions): Namespace {
@@ -109,15 +121,18 @@ export function createNamespaces(): Namespaces {
       if (options.kind !== undefined && options.kind !== there.space.kind) {
         throw invalid('kind', options.kind, `'${there.space.kind}', as namespace ${options.id} is`);
       }
+      if (options.transform !== undefined && options.transform !== there.space.transform) {
+        throw invalid('transform', options.transform, `none: namespace ${options.id} has what it was opened with`);
+      }
       reserved = reserve;
-      return there.namespace;
+      return options.from === undefined ? there.namespace : viewOf(there.space, options.from);
     }
     let id = reserve + 1;
     while (spaces.has(id)) id++;
     if (id > options.limit) {
       throw new CoexistError(
         'COEXIST_EINVAL',
-        `no more namespaces: ${options.limit - reserve} of ${options.limit} are open`,
+        `no more namespaces: every number up to ${options.limit} is open, or kept for tools`,
         {
           found: [...spaces.keys()].filter((number) => number !== BASE),
           expected: `a number up to ${options.limit} that is free`,
@@ -131,7 +146,7 @@ export function createNamespaces(): Namespaces {
     graphs.link(thread.tags.root, labelOf(id, kind, link));
     reserved = reserve;
     thread.changes.locked(() => thread.changes.emit({ t: 'slot', ns: id, kind, link }));
-    const namespace = add(thread, id, kind, options);
+    const namespace = add(thread, id, kind, options.transform, options.from ?? programHere());
     tell({ type: 'created', ns: id, kind });
     return namespace;
   }

@@ -19,7 +19,7 @@ export interface CheckedNamespace {
   readonly reserve: number;
   readonly transform: Transform | undefined;
   /** A file path, of which only the directory counts. */
-  readonly from: string;
+  readonly from: string | undefined;
 }
 
 export interface CheckedOpen {
@@ -27,7 +27,7 @@ export interface CheckedOpen {
   readonly shared: boolean;
   readonly isolate: boolean;
   readonly noload: boolean;
-  readonly from: string | undefined;
+  readonly from: string;
 }
 
 export function checkNamespace(options: NamespaceOptions): CheckedNamespace {
@@ -44,10 +44,13 @@ export function checkNamespace(options: NamespaceOptions): CheckedNamespace {
   if (transform !== undefined && kind !== 'closable') {
     throw invalid('transform', transform, 'none: only a closable namespace needs one');
   }
-  return { id, kind, limit, reserve, transform, from: fileFrom(from) ?? path.join(process.cwd(), 'program.js') };
+  return { id, kind, limit, reserve, transform, from: fileFrom(from) };
 }
 
-export function checkOpen(ns: number, specifier: string | URL, options: OpenOptions): CheckedOpen {
+/** A file in the current directory, for specifiers that are to be resolved from there. */
+export const programHere = (): string => path.join(process.cwd(), 'program.js');
+
+export function checkOpen(ns: number, specifier: string | URL, options: OpenOptions, usual: string): CheckedOpen {
   if (typeof options !== 'object' || options === null) throw invalid('options', options, 'an object');
   const given = specifier instanceof URL ? specifier.href : specifier;
   if (typeof given !== 'string' || given === '') throw invalid('specifier', specifier, 'a specifier, path or URL');
@@ -60,7 +63,13 @@ export function checkOpen(ns: number, specifier: string | URL, options: OpenOpti
     throw invalid('global', true, 'nothing outside the base', 'Leave `global` out: only the base has a global scope.');
   }
   const { shared = false, isolate = false, noload = false } = options;
-  return { specifier: given, shared: shared && !isolate && ns !== BASE, isolate, noload, from: fileFrom(options.from) };
+  return {
+    specifier: given,
+    shared: shared && !isolate && ns !== BASE,
+    isolate,
+    noload,
+    from: fileFrom(options.from) ?? usual,
+  };
 }
 
 function fileFrom(from: unknown): string | undefined {

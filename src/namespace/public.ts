@@ -29,12 +29,13 @@ export const openNamespace = (options: NamespaceOptions = {}): Namespace => name
 /**
  * What a namespace has, proxies with their masters' data; of the base, what the hooks have seen and what CommonJS has. Without an argument
  * that of the module that calls, so that code of a shared master sees the base's.
- * @throws COEXIST_EINVAL
+ * @throws COEXIST_EINVAL, COEXIST_EGONE
  * @since 0.1.0
  */
 export const iterate = (ns?: number | Namespace): NamespaceEntry[] =>
   namespaces().iterate(
-    typeof ns === 'object' && ns !== null ? ns.id : ns,
+    // A namespace that is gone says so: another one may have its number.
+    typeof ns === 'object' && ns !== null ? ns.info().id : ns,
     ns === undefined ? graphs.caller() : undefined,
   );
 

@@ -26,7 +26,6 @@ export interface Space {
 /** What a namespace does not do by itself. */
 export interface SpaceContext {
   readonly thread: ThreadGraphs;
-  readonly from: string;
   tell(event: NamespaceEvent): void;
   warn(message: string): void;
   /** The namespace is gone; its number may be given out again. `link`: the last that its label had. */
@@ -161,11 +160,10 @@ export function createSpace(
   async function open({ specifier, shared, isolate, noload, from }: CheckedOpen): Promise<Handle | null> {
     alive();
     locked(() => emit({ t: 'fresh' }));
-    const importer = from ?? context.from;
-    const target = await resolve(specifier, importer);
+    const target = await resolve(specifier, from);
     alive();
     if (target.startsWith('node:')) return opening(target, id === BASE ? 'own' : 'proxy', await loadBase(target));
-    const request = { specifier, importer: decisions.parse(importer)?.path ?? importer, target };
+    const request = { specifier, importer: decisions.parse(from)?.path ?? from, target };
     if (id === BASE) return openInBase(request, noload);
     if (target.endsWith('.node') && isolate) {
       throw new CoexistError('COEXIST_EUNSUPPORTED', `${target} is a native addon, of which a process has one image`, {
