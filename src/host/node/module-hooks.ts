@@ -37,6 +37,9 @@ export const pathOf = (at: string | undefined): string | undefined => {
   }
 };
 
+/** What an import of a path is an import of: a URL, in which `%`, `?` and `#` mean what they do in one. */
+const absolute = (specifier: string): string => (specifier.startsWith('/') ? `file://${specifier}` : specifier);
+
 /** The URL of a path, with the query and the fragment of another URL. */
 const urlFor = (path: string, like: string): string => {
   const query = like.search(/[?#]/);
@@ -59,8 +62,8 @@ export function resolveWith(decisions: GraphDecisions) {
         throw Object.assign(new Error('answered'), { code: NOT_LOADED });
       });
     }
-    const named = specifier.includes('/') ? (pathOf(specifier) ?? specifier) : specifier;
-    const asked = named.startsWith('/') ? decisions.parse(named) : undefined;
+    const named = /^(?:\/|file:)/.test(specifier) ? pathOf(absolute(specifier)) : undefined;
+    const asked = named === undefined ? undefined : decisions.parse(named);
     const importer = pathOf(context.parentURL);
     const from = importer === undefined ? undefined : decisions.parse(importer);
     const ns = asked?.ns ?? from?.ns ?? 0;
