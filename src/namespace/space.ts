@@ -54,6 +54,10 @@ export function createSpace(
   const opened = new Map<string, Opened>();
   const finalizers: (() => void)[] = [];
   let closed = false;
+  /** Opens in flight. While there are some, the last closing leaves the namespace to them. */
+  let opening = 0;
+  /** The last opening has been closed, and something was in flight. */
+  let vacated = false;
 
   function alive(): void {
     if (closed) {
@@ -119,7 +123,7 @@ export function createSpace(
     );
   }
 
-  function opening(path: string, as: 'own' | 'proxy', module: unknown): Handle {
+  function handOut(path: string, as: 'own' | 'proxy', module: unknown): Handle {
     const there = opened.get(path);
     const entry = there ?? newOpened(path, as, module);
     entry.opens++;
@@ -157,12 +161,22 @@ export function createSpace(
     return entry;
   }
 
-  async function open({ specifier, shared, isolate, noload, from }: CheckedOpen): Promise<Handle | null> {
+  async function open(options: CheckedOpen): Promise<Handle | null> {
     alive();
+    opening++;
+    try {
+      return await openNow(options);
+    } finally {
+      opening--;
+      if (vacated) releaseIfEmpty();
+    }
+  }
+
+  async function openNow({ specifier, shared, isolate, noload, from }: CheckedOpen): Promise<Handle | null> {
     locked(() => emit({ t: 'fresh' }));
     const target = await resolve(specifier, from);
     alive();
-    if (target.startsWith('node:')) return opening(target, id === BASE ? 'own' : 'proxy', await loadBase(target));
+    if (target.startsWith('node:')) return handOut(target, id === BASE ? 'own' : 'proxy', await loadBase(target));
     const request = { specifier, importer: decisions.parse(from)?.path ?? from, target };
     if (id === BASE) return openInBase(request, noload);
     if (target.endsWith('.node') && isolate) {
@@ -199,7 +213,7 @@ export function createSpace(
     const file = locked(() => decisions.uniques.fileFor(request, true));
     const path = file === undefined || file === 'private' ? request.target : file;
     if (noload && path !== request.target && !isLoaded(path)) return null;
-    return opening(path, 'own', await loadBase(path));
+    return handOut(path, 'own', await loadBase(path));
   }
 
   async function openProxy(path: string, there: boolean, noload: boolean): Promise<Handle | null> {
@@ -213,7 +227,7 @@ export function createSpace(
         emit({ t: 'entry', ns: id, path, kind: 'proxy', isolated: false, pending: undefined, by: undefined });
       } else emit({ t: 'need', ns: id, path, by: undefined });
     });
-    return opening(path, 'proxy', module);
+    return handOut(path, 'proxy', module);
   }
 
   async function openOwn(path: string, isolate: boolean, noload: boolean): Promise<Handle | null> {
@@ -234,7 +248,7 @@ export function createSpace(
       const module = await load(path, label);
       locked(() => emit({ t: 'commit', ns: id, load: number }));
       alive();
-      return opening(path, 'own', module);
+      return handOut(path, 'own', module);
     } catch (error) {
       if (!closed) discard(path, label, number);
       tell({ type: 'failed', ns: id, path, error });
@@ -283,8 +297,8 @@ export function createSpace(
     entry.opens--;
     tell({ type: 'closed', ns: id, path, opens: entry.opens });
     if (entry.opens === 0 && entry.kind === 'proxy') dropProxy(path);
-    if (opens() === 0 && kind === 'closable') return release();
-    return { released: false, retainedModules: owned() };
+    vacated = opens() === 0 && kind === 'closable';
+    return releaseIfEmpty() ?? { released: false, retainedModules: owned() };
   }
 
   /** What the namespace's own modules import stays, or one that comes later would get another module than they have. */
@@ -310,17 +324,20 @@ export function createSpace(
     return kind === 'closable' || retainedModules === 0 ? release() : { released: false, retainedModules };
   }
 
+  function releaseIfEmpty(): Closed | undefined {
+    return vacated && !closed && opening === 0 && opens() === 0 ? release() : undefined;
+  }
+
   function release(): Closed {
-    for (const finalizer of finalizers.splice(0).reverse()) {
+    for (let finalizer = finalizers.pop(); finalizer !== undefined; finalizer = finalizers.pop()) {
       try {
         finalizer();
       } catch (error) {
         warn(`a finalizer of namespace ${id} threw: ${String(error)}`);
       }
     }
-    // A finalizer may have opened something, or closed the rest.
+    // A finalizer may have closed it.
     if (closed) return { released: true, retainedModules: 0 };
-    if (opens() > 0) return { released: false, retainedModules: owned() };
     closed = true;
     const { link } = locked(() => slotOf(state, id));
     locked(() => emit({ t: 'free', ns: id }));

@@ -107,8 +107,10 @@ export function forget(which: (at: string) => boolean): void {
     delete Module._cache[at];
   }
   if (gone.size === 0) return;
-  // Whoever required one first keeps it in its list.
-  for (const { children } of Object.values(Module._cache)) {
+  for (const module of Object.values(Module._cache)) {
+    // Whoever was first required by one keeps it as its parent, and whoever required one first in its list.
+    if (gone.has(module.parent as NodeModule)) Object.assign(module, { parent: undefined });
+    const { children } = module;
     if (!children.some((child) => gone.has(child))) continue;
     children.splice(0, children.length, ...children.filter((child) => !gone.has(child)));
   }
