@@ -27,14 +27,18 @@ export function compileClosable(thread: ThreadGraphs, transformOf: (ns: number) 
           : decisions.packages.typeOf(tag.path);
       // Types that Node strips, it strips.
       if (extension.endsWith('ts') && type !== 'module') return undefined;
+      if (type === 'commonjs') return undefined;
       const source = fs
         .readFileSync(tag.path, 'utf8')
         .replace(/^\uFEFF/, '')
         .replace(/^#!.*/, '');
       const transform = transformOf(tag.ns);
-      if (type === 'commonjs') return source;
-      if (type === undefined && (transform === undefined || isScript(source))) return source;
-      if (transform === undefined) throw unsupported(tag.ns, tag.path);
+      if (type === undefined && isScript(source)) return undefined;
+      if (transform === undefined) {
+        if (type === 'module' || MODULE.test(source)) throw unsupported(tag.ns, tag.path);
+        // An error in its syntax; or an ES module that none can be told of, which Node must not take for one.
+        return source;
+      }
       const text: unknown = transform(source, { path: tag.path });
       if (typeof text !== 'string') {
         throw new CoexistError(
@@ -51,6 +55,9 @@ export function compileClosable(thread: ThreadGraphs, transformOf: (ns: number) 
     },
   });
 }
+
+/** A line of an ES module, in what does not compile as CommonJS. */
+const MODULE = /^\s*(?:import|export)\b/m;
 
 /** Whether a text without a declared kind compiles as CommonJS. */
 function isScript(source: string): boolean {
