@@ -89,6 +89,15 @@ export function createUniques(state: State, packages: Packages, emit: (event: St
       emit({ t: 'master', master: copy });
       return remember(counterpart(copy, pkg, specifier, target) ?? target);
     }
+    const allowed = masters.find(({ version }) => allows(range, version));
+    if (allowed !== undefined && policy === 'throw') {
+      const lacking = `${told.importer} asks for ${specifier}, of which the copy that stands for all, ${allowed.version} in ${allowed.root}, has no file`;
+      throw new CoexistError('COEXIST_EREFUSED', lacking, {
+        found: `${pkg.name} ${allowed.version}`,
+        expected: `a copy with ${path.relative(pkg.root, target)}`,
+        remedy: `Install one version of ${pkg.name} that has it, or declare it unique with the policy 'private'.`,
+      });
+    }
     const problem =
       `${told.importer} wants ${pkg.name} ${range}, and the copy that stands for all is ` +
       `${first.version} in ${first.root} (its own would be ${pkg.version} in ${pkg.root})`;
