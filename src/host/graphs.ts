@@ -75,7 +75,7 @@ export interface GraphHost {
   urlOf(path: string): string;
   /** The first file on the call stack that is none of the library's. */
   caller(): string | undefined;
-  onExit(listener: () => void): void;
+  onExit(listener: () => void): () => void;
 }
 
 export const graphs: GraphHost = nodeGraphs;

@@ -24,6 +24,9 @@ export interface Tags {
 /** What the directories of the links of all threads are called, in the directory for temporary files. */
 export const ROOT_PREFIX = 'coexist-ns-';
 
+/** Scope, process, thread and what is random (docs/ABI.md, clause 75). */
+const ROOT_NAME = String.raw`[0-9a-f]+\.\d+\.[0-9a-f]+\.[A-Za-z0-9]+`;
+
 const LABEL = String.raw`(?:\d+(?:\.\d+)?|c\d+)`;
 
 export const labelOf = (ns: number, kind: 'permanent' | 'closable', link: number): string =>
@@ -51,12 +54,17 @@ let tags: RegExp | undefined;
 
 /** Tags in this process's directory for temporary files, whatever its name has in it, and in any other without blanks in its name. */
 function everyTag(): RegExp {
-  const dir = fs.realpathSync(process.getBuiltinModule('node:os').tmpdir());
+  let dir = process.getBuiltinModule('node:os').tmpdir();
+  try {
+    dir = fs.realpathSync(dir);
+  } catch {
+    // It is there no more, or not from the current directory.
+  }
   const own = [dir, process.getBuiltinModule('node:url').pathToFileURL(dir).pathname].map((at) =>
     at.replace(/[\\^$.*+?()[\]{}|]/g, '\\$&'),
   );
   const other = String.raw`(?:/[^\s/:'"()<>\x60]+)*`;
-  return new RegExp(`(?:${own.join('|')}|${other})/${ROOT_PREFIX}[A-Za-z0-9_.-]+/${LABEL}(?=/|$)`, 'g');
+  return new RegExp(`(?:${own.join('|')}|${other})/${ROOT_PREFIX}${ROOT_NAME}/${LABEL}(?=/|$)`, 'g');
 }
 
 /**

@@ -22,10 +22,13 @@ const nodeModule = process.getBuiltinModule('node:module') as typeof import('nod
   registerHooks?(hooks: { resolve?: unknown; load?: unknown }): { deregister(): void };
 };
 
+/** What a module does as the process ends may load more. */
+let removedLast = (): void => {};
+
 export const nodeGraphs: GraphHost = {
   createRoot(prefix) {
     const root = createRoot(prefix);
-    onExit(() => {
+    removedLast = onExit(() => {
       try {
         removeRoot(root);
       } catch {
@@ -63,8 +66,20 @@ export const nodeGraphs: GraphHost = {
     }
   },
   resolveRequire,
-  import: (at, json) => (json ? import(at, { with: { type: 'json' } }) : import(at)),
-  require: requirePath,
+  async import(at, json) {
+    try {
+      return await (json ? import(at, { with: { type: 'json' } }) : import(at));
+    } finally {
+      removedLast();
+    }
+  },
+  require(at) {
+    try {
+      return requirePath(at);
+    } finally {
+      removedLast();
+    }
+  },
   isRequired,
   required,
   forget,

@@ -81,7 +81,14 @@ export function unlink(root: string, label: string): void {
   fs.rmSync(path.join(root, label), { force: true });
 }
 
-/** Calls back as this thread ends by itself: at process exit in the main thread, at its own in a worker. */
-export function onExit(listener: () => void): void {
+/**
+ * Calls back as this thread ends by itself: at process exit in the main thread, at its own in a worker. Returns a function that puts the
+ * listener behind those that have come since.
+ */
+export function onExit(listener: () => void): () => void {
   process.once('exit', listener);
+  return () => {
+    process.off('exit', listener);
+    process.once('exit', listener);
+  };
 }
