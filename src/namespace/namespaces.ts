@@ -107,7 +107,7 @@ export function createNamespaces(): Namespaces {
       if (options.kind !== undefined && options.kind !== there.space.kind) {
         throw invalid('kind', options.kind, `'${there.space.kind}', as namespace ${options.id} is`);
       }
-      return there.namespace;
+      return given.from === undefined ? there.namespace : resolvingFrom(there.namespace, options.from);
     }
     let id = reserved + 1;
     while (spaces.has(id)) id++;
@@ -130,6 +130,15 @@ export function createNamespaces(): Namespaces {
     const namespace = add(thread, id, kind, options);
     tell({ type: 'created', ns: id, kind });
     return namespace;
+  }
+
+  /** A namespace that was there already, for somebody else: only what this one opens without a place of its own is resolved from here. */
+  function resolvingFrom(namespace: Namespace, from: string): Namespace {
+    return {
+      ...namespace,
+      open: ((specifier: string | URL, given: OpenOptions = {}) =>
+        namespace.open(specifier, { ...given, from: given.from ?? from })) as Namespace['open'],
+    };
   }
 
   function reserve(count: number): void {
