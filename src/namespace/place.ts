@@ -26,7 +26,11 @@ export function createPlaces(state: State, tags: Tags, uniques: Uniques, emit: (
   function inBase({ specifier, importer, target, how }: Asked): string {
     const unique = uniques.concerns(specifier) ? uniques.fileFor({ specifier, importer, target }, true) : undefined;
     const file = unique === undefined || unique === 'private' ? target : unique;
-    // CommonJS has a cache that can be asked.
+    return master(file, how);
+  }
+
+  /** A file of the base. CommonJS has a cache that can be asked. */
+  function master(file: string, how: Asked['how']): string {
     if (how === 'import' && !state.slots[BASE]?.entries.has(file)) note(BASE, file, 'own', false, undefined);
     return file;
   }
@@ -87,7 +91,7 @@ export function createPlaces(state: State, tags: Tags, uniques: Uniques, emit: (
         const known = slot.entries.get(unique);
         if (known?.kind === 'own') return own({ ...asked, target: unique }, known.label);
         if (known === undefined) note(ns, unique, 'proxy', false, parent?.pending);
-        return unique;
+        return master(unique, asked.how);
       }
       const path = own(asked, labelOf(ns, slot.kind, slot.link));
       note(ns, target, 'own', isolated, parent?.pending);
