@@ -53,7 +53,7 @@ export interface GraphHost {
   /** Installs the hooks of import and of require(), for good. */
   install(decisions: GraphDecisions): ImportHooks;
   /** Has files of CommonJS compiled from other texts, from now on. */
-  compile(decisions: GraphDecisions, compile: CompileAsCommonJs): void;
+  compile(compile: CompileAsCommonJs): void;
   /** What an import from `parent` resolves to, as a URL, by all hooks there are: `answer` gets it. Rejects where it resolves to nothing. */
   ask(id: number, specifier: string, parent: string): Promise<void>;
   /** What a require() from `parent` resolves to: a path, or the name of a module of the runtime's own. */

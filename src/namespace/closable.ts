@@ -14,7 +14,7 @@ export function compileClosable(thread: ThreadGraphs, transformOf: (ns: number) 
   if (installed.has(thread)) return;
   installed.add(thread);
   const { decisions, state } = thread;
-  graphs.compile(decisions, {
+  graphs.compile({
     textFor(at) {
       const tag = decisions.parse(at);
       if (tag === undefined || state.slots[tag.ns]?.kind !== 'closable') return undefined;

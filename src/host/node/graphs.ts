@@ -51,9 +51,7 @@ export const nodeGraphs: GraphHost = {
       },
     };
   },
-  compile(decisions, compile) {
-    patchLoading(decisions, compile);
-  },
+  compile: patchLoading,
   async ask(id, specifier, parent) {
     try {
       await import(questionFor({ id, specifier, parent }));

@@ -22,6 +22,7 @@ const nodeModule = process.getBuiltinModule('node:module');
 const Module = nodeModule.Module as unknown as ModuleInternals;
 
 export function patchResolution(decisions: GraphDecisions): void {
+  patchLoad(decisions);
   const before = Module._resolveFilename;
   Module._resolveFilename = function resolveFilename(request, parent, isMain, options) {
     if (typeof request !== 'string' || nodeModule.isBuiltin(request)) {
@@ -42,6 +43,21 @@ export function patchResolution(decisions: GraphDecisions): void {
     // Who asks for another namespace's file is no module of that one.
     const asking = asked === undefined || from?.ns === asked.ns ? (from?.path ?? importer) : undefined;
     return decisions.place({ ns, specifier: request, importer: asking, target, how: 'require' });
+  };
+}
+
+/**
+ * Module._load keeps what a request from a directory led to, and does not resolve it again: wrong where another namespace has this
+ * directory's path now, and unseen where another load needs the module, too. With a path as the request there is nothing to keep.
+ */
+function patchLoad(decisions: GraphDecisions): void {
+  const before = Module._load;
+  Module._load = function _load(request, parent, isMain) {
+    const disguised = typeof parent?.filename === 'string' && decisions.parse(parent.filename) !== undefined;
+    if (!disguised || typeof request !== 'string' || nodeModule.isBuiltin(request)) {
+      return Reflect.apply(before, this, [request, parent, isMain]);
+    }
+    return Reflect.apply(before, this, [Module._resolveFilename(request, parent, isMain), parent, isMain]);
   };
 }
 
@@ -67,19 +83,8 @@ function realPaths(options: unknown, decisions: GraphDecisions): unknown {
   };
 }
 
-/**
- * Module._load keeps what a request from a directory led to, and does not resolve it again: wrong where another namespace has this
- * directory's path now. With a path as the request there is nothing to keep.
- */
-export function patchLoading(decisions: GraphDecisions, { textFor }: CompileAsCommonJs): void {
-  const load = Module._load;
-  Module._load = function _load(request, parent, isMain) {
-    const disguised = typeof parent?.filename === 'string' && decisions.parse(parent.filename) !== undefined;
-    if (!disguised || typeof request !== 'string' || nodeModule.isBuiltin(request)) {
-      return Reflect.apply(load, this, [request, parent, isMain]);
-    }
-    return Reflect.apply(load, this, [Module._resolveFilename(request, parent, isMain), parent, isMain]);
-  };
+/** Has files compiled from the texts that they are to have. */
+export function patchLoading({ textFor }: CompileAsCommonJs): void {
   const { load: loadFile } = Module.prototype;
   Module.prototype.load = function loadAs(filename) {
     const text = textFor(filename);
