@@ -50,6 +50,8 @@ export interface GraphHost {
   /** Makes the link that gives all files another path. Does nothing where it is there. @throws what the file system throws */
   link(root: string, label: string): void;
   unlink(root: string, label: string): void;
+  /** What is in the way of hooks; undefined where nothing is. */
+  obstacle(): string | undefined;
   /** Installs the hooks of import and of require(), for good. */
   install(decisions: GraphDecisions): ImportHooks;
   /** Has files of CommonJS compiled from other texts, from now on. */

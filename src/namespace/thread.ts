@@ -59,6 +59,8 @@ function createRoot(): string {
   if (process.platform === 'win32') {
     throw unsupported('there are no links that one path of all drives could lead through', process.platform);
   }
+  const obstacle = graphs.obstacle();
+  if (obstacle !== undefined) throw unsupported(obstacle, 'no leave');
   let root: string | undefined;
   try {
     root = graphs.createRoot(ROOT_PREFIX);

@@ -20,6 +20,9 @@ const nodeModule = process.getBuiltinModule('node:module') as typeof import('nod
   registerHooks?(hooks: { resolve?: unknown; load?: unknown }): { deregister(): void };
 };
 
+/** Where the permission model is on. */
+const { permission } = process as { permission?: { has(scope: string): boolean } };
+
 export const nodeGraphs: GraphHost = {
   createRoot(prefix) {
     const root = createRoot(prefix);
@@ -34,6 +37,10 @@ export const nodeGraphs: GraphHost = {
   },
   link,
   unlink,
+  obstacle: () =>
+    nodeModule.registerHooks === undefined && permission?.has('worker') === false
+      ? 'there is no leave to start the thread of the module hooks'
+      : undefined,
   install(decisions): ImportHooks {
     patchResolution(decisions);
     if (nodeModule.registerHooks !== undefined) {
