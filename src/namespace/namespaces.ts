@@ -182,7 +182,7 @@ export function createNamespaces(): Namespaces {
         const known = new Set(listed.map(({ path }) => path));
         for (const path of graphs.required()) {
           if (known.has(path) || thread.decisions.parse(path) !== undefined) continue;
-          listed.push({ path, kind: 'own', label: '', isolated: false, pending: undefined });
+          listed.push({ path, kind: 'own', label: '', isolated: false, imported: false, pending: undefined });
         }
       }
       return listed.map((entry) => entryOf(thread, ns, entry));

@@ -45,6 +45,10 @@ export function createPlaces(state: State, tags: Tags, uniques: Uniques, emit: (
     emit({ t: 'entry', ns, path, kind, isolated, pending });
   }
 
+  function imported({ ns, how }: Asked, path: string): void {
+    if (how === 'import' && state.slots[ns]?.entries.get(path)?.imported === false) emit({ t: 'imported', ns, path });
+  }
+
   function own(asked: Asked, label: string): string {
     if (state.slots[asked.ns]?.kind === 'closable' && asked.how === 'import') {
       throw new CoexistError(
@@ -79,7 +83,10 @@ export function createPlaces(state: State, tags: Tags, uniques: Uniques, emit: (
         if (there.pending !== undefined && parent !== undefined && !sameLoads(parent.pending, there.pending)) {
           emit({ t: 'need', ns, path: target, by: parent.pending });
         }
-        return there.kind === 'proxy' ? target : own(asked, there.label);
+        if (there.kind === 'proxy') return target;
+        const path = own(asked, there.label);
+        imported(asked, target);
+        return path;
       }
       if (target.endsWith('.node')) {
         note(ns, target, 'proxy', false, parent?.pending);
@@ -95,6 +102,7 @@ export function createPlaces(state: State, tags: Tags, uniques: Uniques, emit: (
       }
       const path = own(asked, labelOf(ns, slot.kind, slot.link));
       note(ns, target, 'own', isolated, parent?.pending);
+      imported(asked, target);
       return path;
     },
   };

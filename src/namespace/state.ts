@@ -17,6 +17,8 @@ export interface Entry {
   readonly label: string;
   /** Whether it was loaded isolated, so that what it imports is, too. */
   readonly isolated: boolean;
+  /** Whether an import has asked for it. */
+  imported: boolean;
   /** The loads in flight that need it, and nobody else so far; undefined once one of them was good. */
   pending: number[] | undefined;
 }
@@ -60,6 +62,7 @@ export type StateEvent =
       readonly pending: readonly number[] | undefined;
     }
   | { readonly t: 'need'; readonly ns: number; readonly path: string; readonly by: readonly number[] | undefined }
+  | { readonly t: 'imported'; readonly ns: number; readonly path: string }
   | { readonly t: 'drop'; readonly ns: number; readonly path: string }
   | { readonly t: 'commit' | 'abort'; readonly ns: number; readonly load: number }
   | { readonly t: 'unique'; readonly name: string; readonly policy: UniquePolicy }
@@ -128,13 +131,25 @@ export function apply(state: State, event: StateEvent): void {
       const pending = event.pending === undefined ? undefined : [...event.pending];
       const { path, kind, isolated } = event;
       if (slot !== undefined)
-        slot.entries.set(path, { path, kind, isolated, pending, label: labelOf(event.ns, slot.kind, slot.link) });
+        slot.entries.set(path, {
+          path,
+          kind,
+          isolated,
+          pending,
+          imported: false,
+          label: labelOf(event.ns, slot.kind, slot.link),
+        });
       break;
     }
     case 'need': {
       const entry = state.slots[event.ns]?.entries.get(event.path);
       if (entry?.pending === undefined) break;
       entry.pending = event.by === undefined ? undefined : [...new Set([...entry.pending, ...event.by])];
+      break;
+    }
+    case 'imported': {
+      const entry = state.slots[event.ns]?.entries.get(event.path);
+      if (entry !== undefined) entry.imported = true;
       break;
     }
     case 'drop':

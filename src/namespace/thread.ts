@@ -7,6 +7,7 @@ import { anchor, anchored } from '../host/node/anchor.js';
 import { process } from '../host/node/builtin.js';
 import { createDecisions, type Decisions } from './decisions.js';
 import { alone, type Changes, replicated } from './replica.js';
+import { refuseImports } from './required.js';
 import { newState, type State, type StateEvent } from './state.js';
 import { ROOT_PREFIX, type Tags, tagsIn } from './tags.js';
 
@@ -51,6 +52,7 @@ export function graphsOfThread(): ThreadGraphs {
     thread.start({ port: port2, lock, root, state }, [port2]);
     changes = replicated(state, port1, lock, tell);
   }
+  graphs.onRequiredModule(refuseImports(decisions));
   installed = { state, tags, changes: late, decisions };
   return installed;
 }

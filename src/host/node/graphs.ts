@@ -7,6 +7,7 @@ import { loadWith, NOT_LOADED, pathOf, questionFor, resolveWith } from './module
 import {
   forget,
   isRequired,
+  patchCompiling,
   patchLoading,
   patchResolution,
   required,
@@ -59,6 +60,9 @@ export const nodeGraphs: GraphHost = {
     };
   },
   compile: patchLoading,
+  onRequiredModule(check) {
+    if (nodeModule.registerHooks === undefined) patchCompiling(check);
+  },
   async ask(id, specifier, parent) {
     try {
       await import(questionFor({ id, specifier, parent }));
