@@ -32,9 +32,11 @@ beforeAll(() => {
   });
 });
 
+const major = Number(process.versions.node.split('.')[0]);
+
 test('in a permanent namespace', async () => {
   const { result, stderr } = await inChild(
-    async ({ load }, { library, dir }) => {
+    async ({ load }, { library, dir, first: before }) => {
       const { BASE, iterate, openNamespace } = await load<Library>(library);
       const ns = openNamespace({ from: `${dir}/program.js` });
       const base = openNamespace({ id: BASE, from: `${dir}/program.js` });
@@ -45,6 +47,7 @@ test('in a permanent namespace', async () => {
             .map(({ package: name, kind, realNs }) => [name, `${kind} ${realNs}`]),
         );
       const inBase = async (name: string) => (await base.open(name)).module as { Mark: unknown };
+      for (const name of before) await ns.open(name);
       const { low } = ((await ns.open('top')).module as { middle: { low: never } }).middle as {
         low: { deep: object; later(): Promise<object>; url: string };
       };
@@ -73,7 +76,8 @@ test('in a permanent namespace', async () => {
         runs: Reflect.get(globalThis, 'runs'),
       };
     },
-    { library, dir },
+    // What a required ES module imports has to be there before on Node 20.
+    { library, dir, first: major === 20 ? ['low', 'direct'] : [] },
   );
   const first = {
     top: 'own 1',
@@ -96,6 +100,36 @@ test('in a permanent namespace', async () => {
         .split(' ')
         .map((name) => [`${name}@1.0.0`, 1]),
     ),
+  });
+});
+
+test.runIf(major === 20)('what a required module would import from the base is refused on Node 20', async () => {
+  const { result, stderr } = await inChild(
+    async ({ load }, { library, dir }) => {
+      const { iterate, openNamespace } = await load<Library>(library);
+      const ns = openNamespace({ from: `${dir}/program.js` });
+      const errors: unknown[] = [];
+      const listed: number[] = [];
+      for (let attempt = 0; attempt < 2; attempt++) {
+        await ns.open('middle').catch(({ code, found, remedy }) => errors.push([code, found, remedy]));
+        listed.push(iterate(ns.id).length);
+      }
+      await ns.open('low');
+      const { kind } = await ns.open('middle');
+      return { errors, listed, kind, runs: Reflect.get(globalThis, 'runs') };
+    },
+    { library, dir },
+  );
+  const error = [
+    'COEXIST_EUNSUPPORTED',
+    'import of deep',
+    `Open ${dir}/node_modules/low/index.js in the namespace before whatever requires it, or use a later Node.`,
+  ];
+  expect(result, stderr).toEqual({
+    errors: [error, error],
+    listed: [0, 0],
+    kind: 'own',
+    runs: { 'middle@1.0.0': 3, 'low@1.0.0': 1, 'deep@1.0.0': 1 },
   });
 });
 

@@ -5,6 +5,7 @@ import { inChild } from '../support/child.js';
 import { type Library, library, newDirectory, onePackage, writeTree } from '../support/namespace-fixtures.js';
 import {
   type Beside,
+  type BesideArguments,
   besideArguments,
   besideStep,
   expectAlike,
@@ -14,11 +15,11 @@ import {
 
 const WORKERS = 4;
 
-test('every kind of module, in a worker and in four at once', async () => {
+test.each([1, WORKERS])('every kind of module, in %i workers at once', async (workers) => {
   const dir = writeTree(parityTree, newDirectory('workers'));
   const tmp = newDirectory('links');
   const flags = ['--enable-source-maps'];
-  const { reports, stderr } = await inChild<Beside>(
+  const { reports, stderr } = await inChild<Beside, { text: string; args: BesideArguments; workers: number }>(
     async ({ module }, { text, args, workers }) => {
       const { Worker } = process.getBuiltinModule('node:worker_threads');
       const run = () =>
@@ -27,14 +28,13 @@ test('every kind of module, in a worker and in four at once', async () => {
           worker.once('error', reject);
           worker.once('exit', () => resolve());
         });
-      await run();
       await Promise.all(Array.from({ length: workers }, run));
       return undefined as never;
     },
-    { text: String(besideStep), args: besideArguments(dir, flags), workers: WORKERS },
+    { text: String(besideStep), args: besideArguments(dir, flags), workers },
     { flags, env: { REAL: dir, TMPDIR: tmp } },
   );
-  expect(reports.length, stderr).toBe(1 + WORKERS);
+  expect(reports.length, stderr).toBe(workers);
   const expected = await outside(dir, flags);
   for (const result of reports) expectAlike(result, expected);
 });
