@@ -72,7 +72,7 @@ await esbuild.build({
   },
   outdir: 'dist',
   bundle: true,
-  banner: { js: `${notice('semver')}\n${notice('resolve.exports')}` },
+  banner: { js: ['semver', 'resolve.exports', 'es-module-lexer'].map(notice).join('\n') },
 });
 // The stress command is part of the package.
 await esbuild.build({

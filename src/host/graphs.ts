@@ -52,10 +52,14 @@ export interface GraphHost {
   /** Makes the link that gives all files another path. Does nothing where it is there. @throws what the file system throws */
   link(root: string, label: string): void;
   unlink(root: string, label: string): void;
+  /** What is in the way of hooks; undefined where nothing is. */
+  obstacle(): string | undefined;
   /** Installs the hooks of import and of require(), for good. */
   install(decisions: GraphDecisions): ImportHooks;
   /** Has files of CommonJS compiled from other texts, from now on. */
   compile(compile: CompileAsCommonJs): void;
+  /** Calls back with the text of every ES module that is required, where Node loads what that imports past all hooks. It may throw. */
+  onRequiredModule(check: (path: string, source: string) => void): void;
   /** What an import from `parent` resolves to, as a URL, by all hooks there are: `answer` gets it. Rejects where it resolves to nothing. */
   ask(id: number, specifier: string, parent: string): Promise<void>;
   /** What a require() from `parent` resolves to: a path, or the name of a module of the runtime's own. */

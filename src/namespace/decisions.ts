@@ -11,6 +11,8 @@ import { createUniques, type Uniques } from './unique.js';
 export interface Decisions extends GraphDecisions {
   readonly uniques: Uniques;
   readonly packages: Packages;
+  /** Whether an import has asked for a namespace's own module. */
+  isImported(ns: number, path: string): boolean;
 }
 
 export function createDecisions(state: State, tags: Tags, { locked, emit }: Changes): Decisions {
@@ -22,6 +24,7 @@ export function createDecisions(state: State, tags: Tags, { locked, emit }: Chan
     packages,
     parse: (path) => tags.parse(path),
     place: (resolved) => locked(() => places.place(resolved)),
+    isImported: (ns, path) => locked(() => state.slots[ns]?.entries.get(path)?.imported === true),
     concerns: (specifier) => uniques.concerns(specifier),
     answer: (id, url) => locked(() => emit({ t: 'resolved', id, url })),
   };

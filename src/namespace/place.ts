@@ -48,6 +48,10 @@ export function createPlaces(state: State, tags: Tags, uniques: Uniques, emit: (
     emit({ t: 'entry', ns, path, kind, isolated, pending, by });
   }
 
+  function imported({ ns, how }: Asked, path: string): void {
+    if (how === 'import' && state.slots[ns]?.entries.get(path)?.imported === false) emit({ t: 'imported', ns, path });
+  }
+
   function own(asked: Asked, label: string): string {
     if (state.slots[asked.ns]?.kind === 'closable' && asked.how === 'import') {
       throw new CoexistError(
@@ -83,7 +87,10 @@ export function createPlaces(state: State, tags: Tags, uniques: Uniques, emit: (
       if (there !== undefined && !(stray && slot.strays.has(from + target))) {
         // Whoever else needs a module keeps it, should the load fail that has brought it in, or its last opening be closed.
         if (by !== undefined && !parent?.uses.has(target)) emit({ t: 'use', ns, path: target, by });
-        return there.kind === 'proxy' ? target : own(asked, there.label);
+        if (there.kind === 'proxy') return target;
+        const path = own(asked, there.label);
+        imported(asked, target);
+        return path;
       }
       if (target.endsWith('.node')) {
         if (!stray) note(ns, target, 'proxy', false, parent?.pending, by);
@@ -106,6 +113,7 @@ export function createPlaces(state: State, tags: Tags, uniques: Uniques, emit: (
       }
       const path = own(asked, labelOf(ns, slot.kind, slot.link));
       note(ns, target, 'own', isolated, parent?.pending, by);
+      imported(asked, target);
       return path;
     },
   };

@@ -17,6 +17,8 @@ export interface Entry {
   readonly label: string;
   /** Whether it was loaded isolated, so that what it imports is, too. */
   readonly isolated: boolean;
+  /** Whether an import has asked for it. */
+  imported: boolean;
   /** The loads in flight that need it, and nobody else so far; undefined once one of them was good. */
   pending: number[] | undefined;
   /** What it has asked for: paths of entries. A proxy outlives its openings where something uses it. */
@@ -71,6 +73,7 @@ export type StateEvent =
   | { readonly t: 'use'; readonly ns: number; readonly path: string; readonly by: string }
   | { readonly t: 'stray'; readonly ns: number; readonly label: string; readonly path: string }
   | { readonly t: 'need'; readonly ns: number; readonly path: string; readonly by: readonly number[] | undefined }
+  | { readonly t: 'imported'; readonly ns: number; readonly path: string }
   | { readonly t: 'drop'; readonly ns: number; readonly path: string }
   | { readonly t: 'commit' | 'abort'; readonly ns: number; readonly load: number }
   | { readonly t: 'unique'; readonly name: string; readonly policy: UniquePolicy }
@@ -144,7 +147,7 @@ export function apply(state: State, event: StateEvent): void {
       const { path, kind, isolated } = event;
       if (slot === undefined) break;
       const label = labelOf(event.ns, slot.kind, slot.link);
-      slot.entries.set(path, { path, kind, isolated, pending, label, uses: new Set() });
+      slot.entries.set(path, { path, kind, isolated, imported: false, pending, label, uses: new Set() });
       if (event.by !== undefined) slot.entries.get(event.by)?.uses.add(path);
       break;
     }
@@ -161,6 +164,11 @@ export function apply(state: State, event: StateEvent): void {
     case 'need':
       need(state.slots[event.ns]?.entries, event.path, event.by);
       break;
+    case 'imported': {
+      const entry = state.slots[event.ns]?.entries.get(event.path);
+      if (entry !== undefined) entry.imported = true;
+      break;
+    }
     case 'drop':
       drop(state.slots[event.ns], event.path);
       break;

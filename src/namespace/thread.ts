@@ -7,6 +7,7 @@ import { anchor, anchored } from '../host/node/anchor.js';
 import { process } from '../host/node/builtin.js';
 import { createDecisions, type Decisions } from './decisions.js';
 import { alone, type Changes, replicated } from './replica.js';
+import { refuseImports } from './required.js';
 import { newState, type State, type StateEvent } from './state.js';
 import { ROOT_PREFIX, type Tags, tagsIn } from './tags.js';
 
@@ -51,6 +52,7 @@ export function graphsOfThread(): ThreadGraphs {
     thread.start({ port: port2, lock, root, state }, [port2]);
     changes = replicated(state, port1, lock, tell);
   }
+  graphs.onRequiredModule(refuseImports(decisions));
   installed = { state, tags, changes: late, decisions };
   return installed;
 }
@@ -59,6 +61,8 @@ function createRoot(): string {
   if (process.platform === 'win32') {
     throw unsupported('there are no links that one path of all drives could lead through', process.platform);
   }
+  const obstacle = graphs.obstacle();
+  if (obstacle !== undefined) throw unsupported(obstacle, 'no leave');
   let root: string | undefined;
   try {
     root = graphs.createRoot(ROOT_PREFIX);

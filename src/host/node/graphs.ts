@@ -9,6 +9,7 @@ import {
   forget,
   isRequired,
   patchCompiling,
+  patchCompilingOfModules,
   patchLoading,
   patchResolution,
   required,
@@ -24,6 +25,8 @@ const nodeModule = process.getBuiltinModule('node:module') as typeof import('nod
 
 /** What a module does as the process ends may load more. */
 let removedLast = (): void => {};
+/** Where the permission model is on. */
+const { permission } = process as { permission?: { has(scope: string): boolean } };
 
 export const nodeGraphs: GraphHost = {
   createRoot(prefix) {
@@ -39,6 +42,10 @@ export const nodeGraphs: GraphHost = {
   },
   link,
   unlink,
+  obstacle: () =>
+    nodeModule.registerHooks === undefined && permission?.has('worker') === false
+      ? 'there is no leave to start the thread of the module hooks'
+      : undefined,
   install(decisions): ImportHooks {
     patchResolution(decisions);
     patchLoading(decisions);
@@ -58,6 +65,9 @@ export const nodeGraphs: GraphHost = {
     };
   },
   compile: patchCompiling,
+  onRequiredModule(check) {
+    if (nodeModule.registerHooks === undefined) patchCompilingOfModules(check);
+  },
   async ask(id, specifier, parent) {
     try {
       await import(questionFor({ id, specifier, parent }));

@@ -46,6 +46,13 @@ const urlFor = (path: string, like: string): string => {
   return url.pathToFileURL(path).href + (query < 0 ? '' : like.slice(query));
 };
 
+/**
+ * Without the mark of import-in-the-middle, which knows by the URL that it has marked what it is to wrap, and loads what it does not know as a
+ * second instance.
+ */
+const unmarked = (at: string): string =>
+  at.includes('iitm=') ? at.replace(/([?&])iitm=[^&#]*&?/, '$1').replace(/[?&](?=#|$)/, '') : at;
+
 export function resolveWith(decisions: GraphDecisions) {
   return (specifier: string, context: ResolveContext, next: NextResolve): ResolveResult | Promise<ResolveResult> => {
     // Node resolves these by Module._resolveFilename, which is patched.
@@ -75,7 +82,7 @@ export function resolveWith(decisions: GraphDecisions) {
       const importerAt = asked === undefined || from?.ns === asked.ns ? importer : undefined;
       const asking = importerAt === undefined ? undefined : (from?.path ?? importerAt);
       const placed = decisions.place({ ns, specifier, importer: asking, importerAt, target, how: 'import' });
-      return placed === path ? result : { ...result, url: urlFor(placed, result.url) };
+      return placed === path ? result : { ...result, url: unmarked(urlFor(placed, result.url)) };
     };
     const request = asked === undefined ? specifier : urlFor(asked.path, specifier);
     const real = from === undefined ? context : { ...context, parentURL: urlFor(from.path, context.parentURL ?? '') };

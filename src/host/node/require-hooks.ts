@@ -95,6 +95,21 @@ export function patchCompiling({ textFor }: CompileAsCommonJs): void {
   };
 }
 
+/** Before a text is compiled: it is an ES module's. */
+export function patchCompilingOfModules(check: (path: string, source: string) => void): void {
+  const prototype = Module.prototype as unknown as Compiling;
+  const { _compile: before } = prototype;
+  prototype._compile = function _compile(text, filename, format) {
+    if (format === 'module' || (format === undefined && typeof text === 'string' && IMPORTS.test(text))) {
+      check(filename, String(text));
+    }
+    return Reflect.apply(before, this, [text, filename, format]);
+  };
+}
+
+/** Whether a text may have static imports, where nothing says what it is. */
+const IMPORTS = /^\s*(?:import|export)\b/m;
+
 export const isRequired = (at: string): boolean => Object.hasOwn(Module._cache, at);
 
 export const required = (): readonly string[] => Object.keys(Module._cache);
