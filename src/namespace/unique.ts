@@ -4,11 +4,11 @@
 // A dual package has one file for `import` and another one for `require()`. Both get the one for `import`: an ES module can be required
 // (unless it awaits at its top level), while CommonJS does not give every name to an import.
 
-import { exports as exportsOf } from 'resolve.exports';
 import satisfies from 'semver/functions/satisfies.js';
 import validRange from 'semver/ranges/valid.js';
 import { CoexistError } from '../abi/errors.js';
 import { fs, process } from '../host/node/builtin.js';
+import { exportedAs, isFile } from './exports.js';
 import { bareParts, type Package, type Packages, rangeOf } from './packages.js';
 import type { Master, Merge, State, StateEvent, UniquePolicy } from './state.js';
 
@@ -120,7 +120,7 @@ export function createUniques(state: State, packages: Packages, emit: (event: St
   function counterpart(master: Master, pkg: Package, specifier: string, target: string): string | undefined {
     const json = packages.of(path.join(master.root, 'package.json'))?.json;
     const bare = bareParts(specifier);
-    const exported = bare === undefined ? undefined : exportedAs(json, bare[1]);
+    const exported = bare === undefined ? undefined : exportedAs(json, bare[1], 'import');
     if (exported !== undefined) return exported.map((relative) => path.join(master.root, relative)).find(isFile);
     const file = path.join(master.root, path.relative(pkg.root, target));
     return isFile(file) ? file : undefined;
@@ -136,25 +136,6 @@ export function createUniques(state: State, packages: Packages, emit: (event: St
   };
 }
 
-/** Paths, from the package's directory, that its `exports` give an import of a subpath, none where they do not; undefined where it has no `exports`. */
-function exportedAs(json: Package['json'] | undefined, subpath: string): readonly string[] | undefined {
-  if (json?.exports === undefined || json.exports === null) return undefined;
-  try {
-    return exportsOf(json as never, subpath, { conditions: CONDITIONS }) ?? [];
-  } catch {
-    return [];
-  }
-}
-
-/** Beside `node`, `import` and `default`. */
-const CONDITIONS: readonly string[] = [
-  'node-addons',
-  'module-sync',
-  ...[...process.execArgv, ...(process.env['NODE_OPTIONS'] ?? '').split(/\s+/)].flatMap((flag, k, flags) =>
-    flag === '-C' || flag === '--conditions' ? (flags[k + 1] ?? []) : (/^--conditions=(.*)$/.exec(flag)?.[1] ?? []),
-  ),
-];
-
 const allows = (range: string, version: string): boolean =>
   validRange(range) === null || version === '' || satisfies(version, range, { includePrerelease: true });
 
@@ -165,8 +146,4 @@ function identityOf(file: string): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-function isFile(file: string): boolean {
-  return fs.statSync(file, { throwIfNoEntry: false })?.isFile() === true;
 }
