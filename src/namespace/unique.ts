@@ -121,7 +121,11 @@ export function createUniques(state: State, packages: Packages, emit: (event: St
     const json = packages.of(path.join(master.root, 'package.json'))?.json;
     const bare = bareParts(specifier);
     const exported = bare === undefined ? undefined : exportedAs(json, bare[1], 'import');
-    if (exported !== undefined) return exported.map((relative) => path.join(master.root, relative)).find(isFile);
+    if (exported !== undefined && bare !== undefined) {
+      // What has nothing for an import has CommonJS for all.
+      const some = exported.length > 0 ? exported : (exportedAs(json, bare[1], 'require') ?? []);
+      return some.map((relative) => path.join(master.root, relative)).find(isFile);
+    }
     const file = path.join(master.root, path.relative(pkg.root, target));
     return isFile(file) ? file : undefined;
   }
