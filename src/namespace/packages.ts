@@ -23,7 +23,7 @@ export interface Package {
 }
 
 export interface Packages {
-  /** The package of a file: the nearest package.json with a name, up to the directory `node_modules`. */
+  /** The package of a file: the one that is installed in the nearest `node_modules`, or else that of the nearest package.json with a name. */
   of(file: string): Package | undefined;
   /** What the nearest package.json says of `.js` files in this file's directory. */
   typeOf(file: string): 'module' | 'commonjs' | undefined;
@@ -47,6 +47,10 @@ export function rangeOf(importer: Package | undefined, name: string): string {
   }
   return '*';
 }
+
+/** The directory of the package in `node_modules` that a directory is in. */
+export const installedIn = (dir: string): string | undefined =>
+  /^.*\/node_modules\/(?:@[^/]+\/)?[^/@][^/]*(?=\/|$)/s.exec(dir)?.[0];
 
 /** What was read is good until `fresh()` gives another number. */
 export function createPackages(fresh: () => number): Packages {
@@ -77,7 +81,10 @@ export function createPackages(fresh: () => number): Packages {
   function inDir(dir: string): Package | undefined {
     if (found.has(dir)) return found.get(dir);
     let result: Package | undefined;
-    if (path.basename(dir) !== 'node_modules') {
+    // A package may have more of them inside, with names: preact/hooks is preact's all the same.
+    const installed = installedIn(dir);
+    if (installed !== undefined && installed !== dir) result = inDir(installed);
+    if (result === undefined && path.basename(dir) !== 'node_modules') {
       const json = jsonIn(dir);
       if (typeof json?.name === 'string') {
         result = { name: json.name, version: typeof json.version === 'string' ? json.version : '', root: dir, json };
