@@ -9,7 +9,7 @@ import validRange from 'semver/ranges/valid.js';
 import { CoexistError } from '../abi/errors.js';
 import { fs, process } from '../host/node/builtin.js';
 import { exportedAs, isFile } from './exports.js';
-import { bareParts, type Package, type Packages, rangeOf } from './packages.js';
+import { bareParts, installedIn, type Package, type Packages, rangeOf } from './packages.js';
 import type { Master, Merge, State, StateEvent, UniquePolicy } from './state.js';
 
 const path = process.getBuiltinModule('node:path');
@@ -55,11 +55,20 @@ export function createUniques(state: State, packages: Packages, emit: (event: St
     return file;
   }
 
+  /**
+   * The file of a master that a file is under another name. Not for what is installed: package managers link files with the same content,
+   * whatever package they are of, and that two packages have the same index.js says nothing.
+   */
+  function knownAs(target: string): string | undefined {
+    if (identities.size === 0 || installedIn(target) !== undefined) return undefined;
+    return identities.get(identityOf(target) ?? '');
+  }
+
   function fileFor({ specifier, importer, target }: Request, inBase: boolean): UniqueFile | undefined {
     const pkg = packages.of(target);
     const policy = pkg === undefined ? undefined : policyOf(pkg);
     if (pkg === undefined || policy === undefined) {
-      const known = identities.size === 0 ? undefined : identities.get(identityOf(target) ?? '');
+      const known = knownAs(target);
       return known === target ? undefined : known;
     }
     const masters = state.masters.get(pkg.name) ?? [];
@@ -134,7 +143,7 @@ export function createUniques(state: State, packages: Packages, emit: (event: St
     fileFor,
     isUnique(target) {
       const pkg = packages.of(target);
-      return (pkg !== undefined && policyOf(pkg) !== undefined) || identities.has(identityOf(target) ?? '');
+      return (pkg !== undefined && policyOf(pkg) !== undefined) || knownAs(target) !== undefined;
     },
     concerns: (specifier) => state.uniques.size > 0 || state.masters.size > 0 || !/^(?:[./]|file:)/.test(specifier),
   };
