@@ -1,5 +1,6 @@
 // Which package a file belongs to, what that declares of itself, and which range of another package it asks for. Read once for each directory.
 
+import validRange from 'semver/ranges/valid.js';
 import { fs, process } from '../host/node/builtin.js';
 
 const path = process.getBuiltinModule('node:path');
@@ -35,17 +36,25 @@ export function bareParts(specifier: string): readonly [name: string, subpath: s
   return name === undefined ? undefined : [name, rest === undefined ? '.' : `.${rest}`];
 }
 
-/** The range that a package declares for a name that it imports; '*' where it declares none, or one that is no range (a path, a URL, a workspace). */
-export function rangeOf(importer: Package | undefined, name: string): string {
+/**
+ * The range that a package declares for a name that it imports. Where it declares none, or one that says nothing of versions (a path, a URL, a
+ * tag, a workspace), it works with the version that it would get, and so with the others of the same major version.
+ */
+export function rangeOf(importer: Package | undefined, name: string, version: string): string {
   for (const field of ['dependencies', 'peerDependencies', 'optionalDependencies', 'devDependencies']) {
     const declared = importer?.json[field];
     const range =
       typeof declared === 'object' && declared !== null ? (declared as Record<string, unknown>)[name] : undefined;
     if (typeof range !== 'string') continue;
     const plain = /^workspace:(.*)$/.exec(range)?.[1] ?? /^npm:(?:@[^/]+\/)?[^@]+@(.*)$/.exec(range)?.[1] ?? range;
-    return plain;
+    return validRange(plain) === null ? compatibleWith(version) : plain;
   }
-  return '*';
+  return compatibleWith(version);
+}
+
+function compatibleWith(version: string): string {
+  const [, major, minor] = /^(\d+)\.(\d+)\./.exec(version) ?? [];
+  return major === undefined ? '*' : major === '0' ? `0.${minor}.x` : `${major}.x`;
 }
 
 /** The directory of the package in `node_modules` that a directory is in. */

@@ -5,7 +5,6 @@
 // (unless it awaits at its top level), while CommonJS does not give every name to an import.
 
 import satisfies from 'semver/functions/satisfies.js';
-import validRange from 'semver/ranges/valid.js';
 import { CoexistError } from '../abi/errors.js';
 import { fs, process } from '../host/node/builtin.js';
 import { exportedAs, isFile } from './exports.js';
@@ -77,7 +76,7 @@ export function createUniques(state: State, packages: Packages, emit: (event: St
     const from = importer === undefined ? undefined : packages.of(importer);
     // What a copy imports of itself is that copy's, as it was placed.
     if (from?.root === pkg.root) return 'private';
-    const range = rangeOf(from, bareParts(specifier)?.[0] ?? pkg.name);
+    const range = rangeOf(from, bareParts(specifier)?.[0] ?? pkg.name, pkg.version);
     const copy: Master = { name: pkg.name, version: pkg.version, root: pkg.root };
     const told = { ...copy, importer: from?.name ?? importer ?? '', range };
     for (const master of masters) {
@@ -150,7 +149,7 @@ export function createUniques(state: State, packages: Packages, emit: (event: St
 }
 
 const allows = (range: string, version: string): boolean =>
-  validRange(range) === null || version === '' || satisfies(version, range, { includePrerelease: true });
+  version === '' || satisfies(version, range, { includePrerelease: true });
 
 function identityOf(file: string): string | undefined {
   try {
