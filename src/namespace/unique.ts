@@ -79,8 +79,8 @@ export function createUniques(state: State, packages: Packages, emit: (event: St
     const range = rangeOf(from, bareParts(specifier)?.[0] ?? pkg.name, pkg.version);
     const copy: Master = { name: pkg.name, version: pkg.version, root: pkg.root };
     const told = { ...copy, importer: from?.name ?? importer ?? '', range };
-    for (const master of masters) {
-      if (!allows(range, master.version)) continue;
+    const allowed = masters.filter(({ version }) => allows(range, version));
+    for (const master of allowed) {
       const file = counterpart(master, pkg, specifier, target);
       if (file === undefined) continue;
       tell({ ...told, outcome: 'merged', into: master });
@@ -92,8 +92,9 @@ export function createUniques(state: State, packages: Packages, emit: (event: St
       return remember(counterpart(copy, pkg, specifier, target) ?? target);
     }
     const problem =
-      `${told.importer} wants ${pkg.name} ${range}, and the copy that stands for all is ` +
-      `${first.version} in ${first.root} (its own would be ${pkg.version} in ${pkg.root})`;
+      `${told.importer} wants ${allowed.length > 0 ? specifier : `${pkg.name} ${range}`}, and the copy that stands for all is ` +
+      `${first.version} in ${first.root}${allowed.length > 0 ? ', which does not have it' : ''} ` +
+      `(its own would be ${pkg.version} in ${pkg.root})`;
     if (policy === 'throw') {
       throw new CoexistError('COEXIST_EREFUSED', problem, {
         found: first.version,
@@ -109,7 +110,8 @@ export function createUniques(state: State, packages: Packages, emit: (event: St
       }
     }
     tell({ ...told, outcome: 'kept', into: first });
-    if (inBase) {
+    // A file that the master lacks makes no second master: it would take over what the first one has.
+    if (inBase && allowed.length === 0) {
       emit({ t: 'master', master: copy });
       return remember(counterpart(copy, pkg, specifier, target) ?? target);
     }
