@@ -18,7 +18,7 @@ export function startDedupe(): void {
   try {
     unique(
       names.filter((name) => name !== ''),
-      { policy: (process.env[UNIQUE_POLICY] || 'private') as UniquePolicy },
+      { policy: (process.env[UNIQUE_POLICY] || 'private') as UniquePolicy, prefer: 'highest' },
     );
   } catch (error) {
     const { message, code } = error as NodeJS.ErrnoException;

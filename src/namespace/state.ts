@@ -62,7 +62,7 @@ export type StateEvent =
   | { readonly t: 'need'; readonly ns: number; readonly path: string; readonly by: readonly number[] | undefined }
   | { readonly t: 'drop'; readonly ns: number; readonly path: string }
   | { readonly t: 'commit' | 'abort'; readonly ns: number; readonly load: number }
-  | { readonly t: 'unique'; readonly name: string; readonly policy: UniquePolicy }
+  | { readonly t: 'unique'; readonly name: string; readonly policy: UniquePolicy; readonly highest: boolean }
   | { readonly t: 'master'; readonly master: Master }
   | { readonly t: 'merge'; readonly merge: Merge }
   /** The answer to a question of the main thread's: what a specifier resolves to. */
@@ -76,6 +76,8 @@ export interface State {
   /** By number; [0] is the base's, whose entries are those that the hooks have seen. */
   readonly slots: (Slot | undefined)[];
   readonly uniques: Map<string, UniquePolicy>;
+  /** Those of them whose masters are looked for in the tree, and not who comes first. */
+  readonly highest: Set<string>;
   readonly masters: Map<string, Master[]>;
   readonly merges: Merge[];
   readonly resolved: Map<number, string>;
@@ -88,6 +90,7 @@ export function newState(): State {
   return {
     slots: [{ kind: 'permanent', entries: new Map(), link: 0 }],
     uniques: new Map(),
+    highest: new Set(),
     masters: new Map(),
     merges: [],
     resolved: new Map(),
@@ -156,6 +159,8 @@ export function apply(state: State, event: StateEvent): void {
     }
     case 'unique':
       state.uniques.set(event.name, event.policy);
+      if (event.highest) state.highest.add(event.name);
+      else state.highest.delete(event.name);
       break;
     case 'master': {
       const masters = state.masters.get(event.master.name) ?? [];

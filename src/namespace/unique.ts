@@ -1,12 +1,18 @@
 // Unique packages: one copy of each, its master, stands for every other copy that the importer's range allows, wherever it is asked for.
+// The master is the copy that is asked for first, or the highest version in the tree that its importer can have. With the first one, a tree that
+// has a version for everybody does not come to one copy as soon as an old one is loaded before the others: nothing that is loaded is replaced.
+//
 // Copies are told by the package's name, and files that are no part of a copy by their identity on disk.
 //
 // A dual package has one file for `import` and another one for `require()`. Both get the one for `import`: an ES module can be required
 // (unless it awaits at its top level), while CommonJS does not give every name to an import.
 
+import compare from 'semver/functions/compare.js';
 import satisfies from 'semver/functions/satisfies.js';
+import valid from 'semver/functions/valid.js';
 import { CoexistError } from '../abi/errors.js';
 import { fs, process } from '../host/node/builtin.js';
+import { createCopies } from './copies.js';
 import { exportedAs, isFile } from './exports.js';
 import { bareParts, installedIn, type Package, type Packages, rangeOf } from './packages.js';
 import type { Master, Merge, State, StateEvent, UniquePolicy } from './state.js';
@@ -37,6 +43,7 @@ export interface Uniques {
 const POLICIES: readonly unknown[] = ['throw', 'warn', 'private'] satisfies UniquePolicy[];
 
 export function createUniques(state: State, packages: Packages, emit: (event: StateEvent) => void): Uniques {
+  const copiesOf = createCopies();
   /** Files of masters that were asked for, by device and inode. */
   const identities = new Map<string, string>();
 
@@ -87,10 +94,7 @@ export function createUniques(state: State, packages: Packages, emit: (event: St
       return remember(file);
     }
     const [first] = masters;
-    if (first === undefined) {
-      emit({ t: 'master', master: copy });
-      return remember(counterpart(copy, pkg, specifier, target) ?? target);
-    }
+    if (first === undefined) return newMaster(pkg, told, specifier, target);
     const problem =
       `${told.importer} wants ${allowed.length > 0 ? specifier : `${pkg.name} ${range}`}, and the copy that stands for all is ` +
       `${first.version} in ${first.root}${allowed.length > 0 ? ', which does not have it' : ''} ` +
@@ -109,13 +113,43 @@ export function createUniques(state: State, packages: Packages, emit: (event: St
         return remember(file);
       }
     }
-    tell({ ...told, outcome: 'kept', into: first });
     // A file that the master lacks makes no second master: it would take over what the first one has.
-    if (inBase && allowed.length === 0) {
-      emit({ t: 'master', master: copy });
-      return remember(counterpart(copy, pkg, specifier, target) ?? target);
-    }
+    if (inBase && allowed.length === 0) return newMaster(pkg, told, specifier, target, first);
+    tell({ ...told, outcome: 'kept', into: first });
     return 'private';
+  }
+
+  /** The file for a request that no master can serve, in the base. `first`: the master that is there. */
+  function newMaster(
+    pkg: Package,
+    told: Omit<Merge, 'outcome' | 'into'>,
+    specifier: string,
+    target: string,
+    first?: Master,
+  ): string {
+    const { name, version, root } = told;
+    const best = state.highest.has(name) ? highest(told) : undefined;
+    const file = best === undefined ? undefined : counterpart(best, pkg, specifier, target);
+    if (best !== undefined && file !== undefined) {
+      emit({ t: 'master', master: best });
+      tell({ ...told, outcome: 'merged', into: best });
+      return remember(file);
+    }
+    const copy: Master = { name, version, root };
+    if (first !== undefined) tell({ ...told, outcome: 'kept', into: first });
+    emit({ t: 'master', master: copy });
+    return remember(counterpart(copy, pkg, specifier, target) ?? target);
+  }
+
+  /** Of the copies in a copy's tree, the highest version that can take its place; undefined where that is the copy itself. */
+  function highest({ name, version, root, range }: Omit<Merge, 'outcome' | 'into'>): Master | undefined {
+    if (valid(version) === null) return undefined;
+    const able = copiesOf(name, root).filter(
+      // Without prereleases, unless the copy is one.
+      (other) => allows(range, other.version) && satisfies(other.version, `^${version}`),
+    );
+    const best = able.reduce<Master>((a, b) => (compare(b.version, a.version) > 0 ? b : a), { name, version, root });
+    return best.root === root ? undefined : best;
   }
 
   /** Once for each copy, importer and outcome. */
