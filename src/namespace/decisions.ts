@@ -1,6 +1,7 @@
 // What the hooks ask, answered from a state. The same in the thread itself and in the thread of the hooks.
 
 import type { GraphDecisions } from '../host/graphs.js';
+import { commonJsFor } from './exports.js';
 import { createPackages, type Packages } from './packages.js';
 import { createPlaces } from './place.js';
 import type { Changes } from './replica.js';
@@ -23,7 +24,12 @@ export function createDecisions(state: State, tags: Tags, { locked, emit }: Chan
     uniques,
     packages,
     parse: (path) => tags.parse(path),
-    place: (resolved) => locked(() => places.place(resolved)),
+    place: (resolved) =>
+      locked(() => {
+        const { ns, specifier, target, how } = resolved;
+        if (how !== 'require' || state.slots[ns]?.kind !== 'closable') return places.place(resolved);
+        return places.place({ ...resolved, target: commonJsFor(packages, specifier, target) });
+      }),
     isImported: (ns, path) => locked(() => state.slots[ns]?.entries.get(path)?.imported === true),
     concerns: (specifier) => uniques.concerns(specifier),
     answer: (id, url) => locked(() => emit({ t: 'resolved', id, url })),

@@ -6,6 +6,8 @@ import { fs, process, workerThreads } from '../host/node/builtin.js';
 import { unique, uniqueCopies } from './public.js';
 import type { UniqueCopy, UniquePolicy } from './types.js';
 
+const path = process.getBuiltinModule('node:path');
+
 /** Names of packages, separated by commas. */
 export const UNIQUE = 'COEXIST_UNIQUE';
 /** What becomes of a copy out of range: private (the default), warn or throw. */
@@ -14,12 +16,19 @@ export const UNIQUE_POLICY = 'COEXIST_UNIQUE_POLICY';
 export const UNIQUE_REPORT = 'COEXIST_UNIQUE_REPORT';
 
 export function startDedupe(): void {
-  const names = (process.env[UNIQUE] ?? '').split(',').map((name) => name.trim());
+  const names = (process.env[UNIQUE] ?? '')
+    .split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '');
+  if (names.length === 0) {
+    process.emitWarning(`coexist/dedupe has nothing to do: ${UNIQUE} names no package`, {
+      type: 'CoexistWarning',
+      code: 'COEXIST_EINVAL',
+    });
+    return;
+  }
   try {
-    unique(
-      names.filter((name) => name !== ''),
-      { policy: (process.env[UNIQUE_POLICY] || 'private') as UniquePolicy },
-    );
+    unique(names, { policy: (process.env[UNIQUE_POLICY] || 'private') as UniquePolicy, prefer: 'highest' });
   } catch (error) {
     const { message, code } = error as NodeJS.ErrnoException;
     process.emitWarning(`coexist/dedupe does nothing: ${message}`, {
@@ -28,14 +37,22 @@ export function startDedupe(): void {
     });
     return;
   }
-  if (names.every((name) => name === '')) {
-    process.emitWarning(`coexist/dedupe has nothing to do: ${UNIQUE} names no package`, {
-      type: 'CoexistWarning',
-      code: 'COEXIST_EINVAL',
-    });
-  }
   if (!workerThreads().isMainThread) return;
-  graphs.onExit(() => report(process.env[UNIQUE_REPORT] ?? ''));
+  const given = process.env[UNIQUE_REPORT] ?? '';
+  // The program may go to another directory.
+  const to = ['', '0', '1'].includes(given) ? given : path.resolve(given);
+  graphs.onExit(() => {
+    try {
+      report(to);
+    } catch (error) {
+      // The program ends as it would have.
+      try {
+        fs.writeSync(2, `coexist/dedupe: the report could not be written: ${(error as Error).message}\n`);
+      } catch {
+        // Standard error is closed.
+      }
+    }
+  });
 }
 
 function report(to: string): void {

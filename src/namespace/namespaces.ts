@@ -208,16 +208,17 @@ export function createNamespaces(): Namespaces {
         observers.delete(mine);
       };
     },
-    unique(names, { policy = 'throw' }) {
+    unique(names, { policy = 'throw', prefer = 'first' }) {
       const list = typeof names === 'string' ? [names] : names;
       if (!Array.isArray(list) || list.some((name) => typeof name !== 'string' || !PACKAGE.test(name))) {
         throw invalid('names', names, 'names of packages');
       }
       const policies: readonly UniquePolicy[] = ['throw', 'warn', 'private'];
       if (!policies.includes(policy)) throw invalid('policy', policy, policies.join(', '));
+      if (prefer !== 'first' && prefer !== 'highest') throw invalid('prefer', prefer, "'first' or 'highest'");
       const { locked, emit } = start().changes;
       locked(() => {
-        for (const name of list) emit({ t: 'unique', name, policy });
+        for (const name of list) emit({ t: 'unique', name, policy, highest: prefer === 'highest' });
       });
     },
     uniqueCopies() {

@@ -1,5 +1,6 @@
 // Which package a file belongs to, what that declares of itself, and which range of another package it asks for. Read once for each directory.
 
+import validRange from 'semver/ranges/valid.js';
 import { fs, process } from '../host/node/builtin.js';
 
 const path = process.getBuiltinModule('node:path');
@@ -23,10 +24,7 @@ export interface Package {
 }
 
 export interface Packages {
-  /**
-   * The package of a file: in `node_modules` the one that is installed there, of which directories with a package.json of their own, and a
-   * name in it, are parts; elsewhere that of the nearest package.json with a name.
-   */
+  /** The package of a file: the one that is installed in the nearest `node_modules`, or else that of the nearest package.json with a name. */
   of(file: string): Package | undefined;
   /** What the nearest package.json says of `.js` files in this file's directory. */
   typeOf(file: string): 'module' | 'commonjs' | undefined;
@@ -38,18 +36,30 @@ export function bareParts(specifier: string): readonly [name: string, subpath: s
   return name === undefined ? undefined : [name, rest === undefined ? '.' : `.${rest}`];
 }
 
-/** The range that a package declares for a name that it imports; '*' where it declares none, or one that is no range (a path, a URL, a workspace). */
-export function rangeOf(importer: Package | undefined, name: string): string {
+/**
+ * The range that a package declares for a name that it imports. Where it declares none, or one that says nothing of versions (a path, a URL, a
+ * tag, a workspace), it works with the version that it would get, and so with the others of the same major version.
+ */
+export function rangeOf(importer: Package | undefined, name: string, version: string): string {
   for (const field of ['dependencies', 'peerDependencies', 'optionalDependencies', 'devDependencies']) {
     const declared = importer?.json[field];
     const range =
       typeof declared === 'object' && declared !== null ? (declared as Record<string, unknown>)[name] : undefined;
     if (typeof range !== 'string') continue;
     const plain = /^workspace:(.*)$/.exec(range)?.[1] ?? /^npm:(?:@[^/]+\/)?[^@]+@(.*)$/.exec(range)?.[1] ?? range;
-    return plain;
+    return validRange(plain) === null ? compatibleWith(version) : plain;
   }
-  return '*';
+  return compatibleWith(version);
 }
+
+function compatibleWith(version: string): string {
+  const [, major, minor] = /^(\d+)\.(\d+)\./.exec(version) ?? [];
+  return major === undefined ? '*' : major === '0' ? `0.${minor}.x` : `${major}.x`;
+}
+
+/** The directory of the package in `node_modules` that a directory is in. */
+export const installedIn = (dir: string): string | undefined =>
+  /^.*\/node_modules\/(?:@[^/]+\/)?[^/@][^/]*(?=\/|$)/s.exec(dir)?.[0];
 
 /** What was read is good until `fresh()` gives another number. */
 export function createPackages(fresh: () => number): Packages {
@@ -80,12 +90,14 @@ export function createPackages(fresh: () => number): Packages {
   function inDir(dir: string): Package | undefined {
     if (found.has(dir)) return found.get(dir);
     let result: Package | undefined;
-    if (path.basename(dir) !== 'node_modules') {
-      result = path.dirname(dir) === dir ? undefined : inDir(path.dirname(dir));
+    // A package may have more of them inside, with names: preact/hooks is preact's all the same.
+    const installed = installedIn(dir);
+    if (installed !== undefined && installed !== dir) result = inDir(installed);
+    if (result === undefined && path.basename(dir) !== 'node_modules') {
       const json = jsonIn(dir);
-      if (typeof json?.name === 'string' && !(result !== undefined && isInstalled(result.root))) {
+      if (typeof json?.name === 'string') {
         result = { name: json.name, version: typeof json.version === 'string' ? json.version : '', root: dir, json };
-      }
+      } else if (path.dirname(dir) !== dir) result = inDir(path.dirname(dir));
     }
     found.set(dir, result);
     return result;
@@ -107,5 +119,3 @@ export function createPackages(fresh: () => number): Packages {
     },
   };
 }
-
-const isInstalled = (root: string): boolean => /\/node_modules\/(?:@[^/]+\/)?[^/]+$/.test(root);

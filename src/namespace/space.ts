@@ -5,6 +5,7 @@
 
 import { CoexistError, invalid } from '../abi/errors.js';
 import { graphs } from '../host/graphs.js';
+import { commonJsFor } from './exports.js';
 import type { CheckedOpen } from './options.js';
 import { BASE, type NamespaceKind, slotOf } from './state.js';
 import { labelOf } from './tags.js';
@@ -75,7 +76,9 @@ export function createSpace(
     const at = specifier.startsWith('file:') ? graphs.pathOf(specifier) : specifier;
     const request = (at === undefined ? undefined : decisions.parse(at)?.path) ?? specifier;
     if (graphs.isBuiltin(request)) return request.startsWith('node:') ? request : `node:${request}`;
-    if (kind === 'closable') return graphs.resolveRequire(graphs.pathOf(request) ?? request, parent);
+    if (kind === 'closable') {
+      return commonJsFor(decisions.packages, request, graphs.resolveRequire(graphs.pathOf(request) ?? request, parent));
+    }
     const question = ++lastQuestion;
     await graphs.ask(question, request.startsWith('/') ? graphs.urlOf(request) : request, graphs.urlOf(parent));
     const url = locked(() => {

@@ -76,7 +76,7 @@ export type StateEvent =
   | { readonly t: 'imported'; readonly ns: number; readonly path: string }
   | { readonly t: 'drop'; readonly ns: number; readonly path: string }
   | { readonly t: 'commit' | 'abort'; readonly ns: number; readonly load: number }
-  | { readonly t: 'unique'; readonly name: string; readonly policy: UniquePolicy }
+  | { readonly t: 'unique'; readonly name: string; readonly policy: UniquePolicy; readonly highest: boolean }
   | { readonly t: 'master'; readonly master: Master }
   | { readonly t: 'merge'; readonly merge: Merge }
   | { readonly t: 'file'; readonly identity: string; readonly path: string }
@@ -89,6 +89,8 @@ export interface State {
   /** By number; [0] is the base's, whose entries are those that the hooks have seen. */
   readonly slots: (Slot | undefined)[];
   readonly uniques: Map<string, UniquePolicy>;
+  /** Those of them whose masters are looked for in the tree, and not who comes first. */
+  readonly highest: Set<string>;
   readonly masters: Map<string, Master[]>;
   readonly merges: Merge[];
   /** Files of masters that were asked for, by device and inode. */
@@ -102,6 +104,7 @@ export function newState(): State {
   return {
     slots: [newSlot('permanent', 0)],
     uniques: new Map(),
+    highest: new Set(),
     masters: new Map(),
     merges: [],
     files: new Map(),
@@ -188,6 +191,8 @@ export function apply(state: State, event: StateEvent): void {
     }
     case 'unique':
       state.uniques.set(event.name, event.policy);
+      if (event.highest) state.highest.add(event.name);
+      else state.highest.delete(event.name);
       break;
     case 'master': {
       const masters = state.masters.get(event.master.name) ?? [];

@@ -134,6 +134,12 @@ export interface UniqueCopy {
 export interface UniqueOptions {
   /** Where an importer's range does not allow the master. throw where it is left out. */
   readonly policy?: UniquePolicy;
+  /**
+   * Which copy becomes the master, where no master is in range. first (where it is left out): the one that is asked for. highest: of all that
+   * are installed in the same tree of node_modules, the highest version that the importer's range and the version of its own copy allow
+   * (`^` that version, so that nobody gets an older one, or another major). The tree is read at the first request, once.
+   */
+  readonly prefer?: 'first' | 'highest';
 }
 
 export type { NamespaceKind, UniquePolicy };

@@ -1,15 +1,20 @@
 // Unique packages: one copy of each, its master, stands for every other copy that the importer's range allows, wherever it is asked for.
+// The master is the copy that is asked for first, or the highest version in the tree that its importer can have. With the first one, a tree that
+// has a version for everybody does not come to one copy as soon as an old one is loaded before the others: nothing that is loaded is replaced.
+//
 // Copies are told by the package's name, and files that are no part of a copy by their identity on disk.
 //
 // A dual package has one file for `import` and another one for `require()`. Both get the one for `import`: an ES module can be required
 // (unless it awaits at its top level), while CommonJS does not give every name to an import.
 
-import { exports as exportsOf } from 'resolve.exports';
+import compare from 'semver/functions/compare.js';
 import satisfies from 'semver/functions/satisfies.js';
-import validRange from 'semver/ranges/valid.js';
+import valid from 'semver/functions/valid.js';
 import { CoexistError } from '../abi/errors.js';
 import { fs, process } from '../host/node/builtin.js';
-import { bareParts, type Package, type Packages, rangeOf } from './packages.js';
+import { createCopies } from './copies.js';
+import { exportedAs, isFile } from './exports.js';
+import { bareParts, installedIn, type Package, type Packages, rangeOf } from './packages.js';
 import type { Master, Merge, State, StateEvent, UniquePolicy } from './state.js';
 
 const path = process.getBuiltinModule('node:path');
@@ -38,6 +43,8 @@ export interface Uniques {
 const POLICIES: readonly unknown[] = ['throw', 'warn', 'private'] satisfies UniquePolicy[];
 
 export function createUniques(state: State, packages: Packages, emit: (event: StateEvent) => void): Uniques {
+  const copiesOf = createCopies();
+
   function policyOf({ name, json }: Package): UniquePolicy | undefined {
     const listed = state.uniques.get(name);
     if (listed !== undefined) return listed;
@@ -53,11 +60,11 @@ export function createUniques(state: State, packages: Packages, emit: (event: St
   }
 
   /**
-   * The file of a master that this is under another name. Not for what is installed as a package: pnpm links files of different packages
-   * that have one content to one file.
+   * The file of a master that this is under another name. Not for what is installed: package managers link files with the same content,
+   * whatever package they are of, and that two packages have the same index.js says nothing.
    */
   function knownAs(target: string): string | undefined {
-    if (state.files.size === 0 || target.includes('/node_modules/')) return undefined;
+    if (state.files.size === 0 || installedIn(target) !== undefined) return undefined;
     return state.files.get(identityOf(target) ?? '');
   }
 
@@ -74,40 +81,24 @@ export function createUniques(state: State, packages: Packages, emit: (event: St
     const from = importer === undefined ? undefined : packages.of(importer);
     // What a copy imports of itself is that copy's, as it was placed.
     if (from?.root === pkg.root) return 'private';
-    const range = rangeOf(from, bareParts(specifier)?.[0] ?? pkg.name);
-    const copy: Master = { name: pkg.name, version: pkg.version, root: pkg.root };
-    const told = { ...copy, importer: from?.name ?? importer ?? '', range };
-    for (const master of masters) {
-      if (!allows(range, master.version)) continue;
+    const range = rangeOf(from, bareParts(specifier)?.[0] ?? pkg.name, pkg.version);
+    const told = {
+      name: pkg.name,
+      version: pkg.version,
+      root: pkg.root,
+      importer: from?.name ?? importer ?? '',
+      range,
+    };
+    const allowed = masters.filter(({ version }) => allows(range, version));
+    for (const master of allowed) {
       const file = counterpart(master, pkg, specifier, target);
       if (file === undefined) continue;
       tell({ ...told, outcome: 'merged', into: master });
       return remember(file);
     }
     const [first] = masters;
-    if (first === undefined) {
-      emit({ t: 'master', master: copy });
-      return remember(counterpart(copy, pkg, specifier, target) ?? target);
-    }
-    const allowed = masters.find(({ version }) => allows(range, version));
-    if (allowed !== undefined && policy === 'throw') {
-      const lacking = `${told.importer} asks for ${specifier}, of which the copy that stands for all, ${allowed.version} in ${allowed.root}, has no file`;
-      throw new CoexistError('COEXIST_EREFUSED', lacking, {
-        found: `${pkg.name} ${allowed.version}`,
-        expected: `a copy with ${path.relative(pkg.root, target)}`,
-        remedy: `Install one version of ${pkg.name} that has it, or declare it unique with the policy 'private'.`,
-      });
-    }
-    const problem =
-      `${told.importer} wants ${pkg.name} ${range}, and the copy that stands for all is ` +
-      `${first.version} in ${first.root} (its own would be ${pkg.version} in ${pkg.root})`;
-    if (policy === 'throw') {
-      throw new CoexistError('COEXIST_EREFUSED', problem, {
-        found: first.version,
-        expected: range,
-        remedy: `Install one version of ${pkg.name} that all of them accept, or declare it unique with the policy 'warn' or 'private'.`,
-      });
-    }
+    if (first === undefined) return newMaster(pkg, told, specifier, target);
+    if (policy === 'throw') throw refusal(told, allowed, first, specifier, path.relative(pkg.root, target));
     if (policy === 'warn') {
       const file = counterpart(first, pkg, specifier, target);
       if (file !== undefined) {
@@ -115,12 +106,43 @@ export function createUniques(state: State, packages: Packages, emit: (event: St
         return remember(file);
       }
     }
+    // A file that the master lacks makes no second master: it would take over what the first one has.
+    if (inBase && allowed.length === 0) return newMaster(pkg, told, specifier, target, first);
     tell({ ...told, outcome: 'kept', into: first });
-    if (inBase) {
-      emit({ t: 'master', master: copy });
-      return remember(counterpart(copy, pkg, specifier, target) ?? target);
-    }
     return 'private';
+  }
+
+  /** The file for a request that no master can serve, in the base. `first`: the master that is there. */
+  function newMaster(
+    pkg: Package,
+    told: Omit<Merge, 'outcome' | 'into'>,
+    specifier: string,
+    target: string,
+    first?: Master,
+  ): string {
+    const { name, version, root } = told;
+    const best = state.highest.has(name) ? highest(told) : undefined;
+    const file = best === undefined ? undefined : counterpart(best, pkg, specifier, target);
+    if (best !== undefined && file !== undefined) {
+      emit({ t: 'master', master: best });
+      tell({ ...told, outcome: 'merged', into: best });
+      return remember(file);
+    }
+    const copy: Master = { name, version, root };
+    if (first !== undefined) tell({ ...told, outcome: 'kept', into: first });
+    emit({ t: 'master', master: copy });
+    return remember(counterpart(copy, pkg, specifier, target) ?? target);
+  }
+
+  /** Of the copies in a copy's tree, the highest version that can take its place; undefined where that is the copy itself. */
+  function highest({ name, version, root, range }: Omit<Merge, 'outcome' | 'into'>): Master | undefined {
+    if (valid(version) === null) return undefined;
+    const able = copiesOf(name, root).filter(
+      // Without prereleases, unless the copy is one.
+      (other) => allows(range, other.version) && satisfies(other.version, `^${version}`),
+    );
+    const best = able.reduce<Master>((a, b) => (compare(b.version, a.version) > 0 ? b : a), { name, version, root });
+    return best.root === root ? undefined : best;
   }
 
   /** Once for each copy, importer and outcome. */
@@ -135,8 +157,12 @@ export function createUniques(state: State, packages: Packages, emit: (event: St
   function counterpart(master: Master, pkg: Package, specifier: string, target: string): string | undefined {
     const json = packages.of(path.join(master.root, 'package.json'))?.json;
     const bare = bareParts(specifier);
-    const exported = bare === undefined ? undefined : exportedAs(json, bare[1]);
-    if (exported !== undefined) return exported.map((relative) => path.join(master.root, relative)).find(isFile);
+    const exported = bare === undefined ? undefined : exportedAs(json, bare[1], 'import');
+    if (exported !== undefined && bare !== undefined) {
+      // What has nothing for an import has CommonJS for all.
+      const some = exported.length > 0 ? exported : (exportedAs(json, bare[1], 'require') ?? []);
+      return some.map((relative) => path.join(master.root, relative)).find(isFile);
+    }
     const file = path.join(master.root, path.relative(pkg.root, target));
     return isFile(file) ? file : undefined;
   }
@@ -151,27 +177,34 @@ export function createUniques(state: State, packages: Packages, emit: (event: St
   };
 }
 
-/** Paths, from the package's directory, that its `exports` give an import of a subpath, none where they do not; undefined where it has no `exports`. */
-function exportedAs(json: Package['json'] | undefined, subpath: string): readonly string[] | undefined {
-  if (json?.exports === undefined || json.exports === null) return undefined;
-  try {
-    return exportsOf(json as never, subpath, { conditions: CONDITIONS }) ?? [];
-  } catch {
-    return [];
+/** `lacking`: masters in range, which do not have the file that is asked for. `first`: the master, where none is in range. */
+function refusal(
+  { name, version, root, importer, range }: Omit<Merge, 'outcome' | 'into'>,
+  [lacking]: readonly Master[],
+  first: Master,
+  specifier: string,
+  file: string,
+): CoexistError {
+  if (lacking !== undefined) {
+    const problem = `${importer} asks for ${specifier}, of which the copy that stands for all, ${lacking.version} in ${lacking.root}, has no file`;
+    return new CoexistError('COEXIST_EREFUSED', problem, {
+      found: `${name} ${lacking.version}`,
+      expected: `a copy with ${file}`,
+      remedy: `Install one version of ${name} that has it, or declare it unique with the policy 'private'.`,
+    });
   }
+  const problem =
+    `${importer} wants ${name} ${range}, and the copy that stands for all is ` +
+    `${first.version} in ${first.root} (its own would be ${version} in ${root})`;
+  return new CoexistError('COEXIST_EREFUSED', problem, {
+    found: first.version,
+    expected: range,
+    remedy: `Install one version of ${name} that all of them accept, or declare it unique with the policy 'warn' or 'private'.`,
+  });
 }
 
-/** Beside `node`, `import` and `default`. */
-const CONDITIONS: readonly string[] = [
-  'node-addons',
-  'module-sync',
-  ...[...process.execArgv, ...(process.env['NODE_OPTIONS'] ?? '').split(/\s+/)].flatMap((flag, k, flags) =>
-    flag === '-C' || flag === '--conditions' ? (flags[k + 1] ?? []) : (/^--conditions=(.*)$/.exec(flag)?.[1] ?? []),
-  ),
-];
-
 const allows = (range: string, version: string): boolean =>
-  validRange(range) === null || version === '' || satisfies(version, range, { includePrerelease: true });
+  version === '' || satisfies(version, range, { includePrerelease: true });
 
 function identityOf(file: string): string | undefined {
   try {
@@ -180,8 +213,4 @@ function identityOf(file: string): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-function isFile(file: string): boolean {
-  return fs.statSync(file, { throwIfNoEntry: false })?.isFile() === true;
 }
