@@ -6,7 +6,16 @@ import { process } from '../host/node/builtin.js';
 import { compileClosable } from './closable.js';
 import { checkNamespace, checkOpen, programHere } from './options.js';
 import { createSpace, type Space } from './space.js';
-import { BASE, type Entry, type NamespaceKind, NEW, type StateEvent, slotOf, type UniquePolicy } from './state.js';
+import {
+  BASE,
+  type Entry,
+  type Merge,
+  type NamespaceKind,
+  NEW,
+  type StateEvent,
+  slotOf,
+  type UniquePolicy,
+} from './state.js';
 import { labelOf } from './tags.js';
 import { graphsOfThread, onStateEvent, type ThreadGraphs } from './thread.js';
 import type {
@@ -227,15 +236,19 @@ export function createNamespaces(): Namespaces {
         ...[...state.masters.values()]
           .flat()
           .map((master): UniqueCopy => ({ ...master, outcome: 'master', into: undefined, importer: '', range: '' })),
-        ...state.merges.map(
-          (merge): UniqueCopy => ({ ...merge, into: { version: merge.into.version, root: merge.into.root } }),
-        ),
+        ...state.merges.map(copyOf),
       ]);
     },
   };
 }
 
 const PACKAGE = /^(?:@[^/@\s]+\/)?[^/@\s]+$/;
+
+/** For others to keep. */
+const copyOf = (merge: Merge): UniqueCopy => ({
+  ...merge,
+  into: { version: merge.into.version, root: merge.into.root },
+});
 
 function eventOf(event: StateEvent): NamespaceEvent | undefined {
   switch (event.t) {
@@ -246,7 +259,7 @@ function eventOf(event: StateEvent): NamespaceEvent | undefined {
     case 'master':
       return { type: 'unique', copy: { ...event.master, outcome: 'master', into: undefined, importer: '', range: '' } };
     case 'merge':
-      return { type: 'unique', copy: event.merge };
+      return { type: 'unique', copy: copyOf(event.merge) };
     default:
       return undefined;
   }

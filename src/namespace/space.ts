@@ -7,7 +7,7 @@ import { CoexistError, invalid } from '../abi/errors.js';
 import { graphs } from '../host/graphs.js';
 import { commonJsFor } from './exports.js';
 import type { CheckedOpen } from './options.js';
-import { BASE, type NamespaceKind, slotOf } from './state.js';
+import { BASE, type Entry, type NamespaceKind, slotOf } from './state.js';
 import { labelOf } from './tags.js';
 import type { ThreadGraphs } from './thread.js';
 import type { Closed, Handle, NamespaceEvent, NamespaceInfo, Transform } from './types.js';
@@ -261,10 +261,12 @@ export function createSpace(
 
   /** What a failed load has brought, and nobody else needs, is as if it had never been there. */
   function discard(path: string, label: string, number: number): void {
+    const dropped: Entry[] = [];
     locked(() => {
       const { entries } = slotOf(state, id);
       const before = [...entries.values()];
       emit({ t: 'abort', ns: id, load: number });
+      dropped.push(...before.filter((entry) => !entries.has(entry.path)));
       // It failed behind somebody's import, who has it for good; a request for it by name may try again.
       const failed = entries.get(path);
       if (failed?.label === label && failed.pending === undefined && (opened.get(path)?.opens ?? 0) === 0) {
@@ -280,6 +282,7 @@ export function createSpace(
         emit({ t: 'link', ns: id, link });
       }
     });
+    for (const entry of dropped) tell({ type: 'dropped', ns: id, path: entry.path });
   }
 
   function owned(): number {

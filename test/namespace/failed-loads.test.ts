@@ -81,8 +81,12 @@ test('what a module that lives has required meanwhile stays', async () => {
 test("what a failed load goes on to load is not the namespace's", async () => {
   const { result } = await inChild(
     async ({ load }, { url, dir }) => {
-      const { openNamespace, iterate } = await load<typeof namespaces>(url);
+      const { openNamespace, iterate, observe } = await load<typeof namespaces>(url);
       const ns = openNamespace({ from: `${dir}/stray/app.js` });
+      let present = 0;
+      observe(({ type }) => {
+        present += type === 'own' ? 1 : type === 'dropped' ? -1 : 0;
+      });
       const messages = [
         await ns.open('./fails.mjs').catch((error: NodeJS.ErrnoException) => error.code),
         await ns.open('./throws.mjs').catch((error: Error) => error.message),
@@ -90,15 +94,23 @@ test("what a failed load goes on to load is not the namespace's", async () => {
       const stray = (await (globalThis as unknown as { late: Promise<{ default: string }> }).late).default;
       await new Promise((resolve) => setTimeout(resolve, 100));
       const before = iterate(ns).length;
+      const stays = present;
       const again = await ns.open('./c.mjs');
       return {
         messages,
         before,
+        present: stays,
         apart: (again.module as { default: string }).default !== stray,
         after: ns.info().modules,
       };
     },
     { url, dir },
   );
-  expect(result).toEqual({ messages: ['ERR_MODULE_NOT_FOUND', 'throws'], before: 0, apart: true, after: 1 });
+  expect(result).toEqual({
+    messages: ['ERR_MODULE_NOT_FOUND', 'throws'],
+    before: 0,
+    present: 0,
+    apart: true,
+    after: 1,
+  });
 });

@@ -575,7 +575,7 @@ test('observers are told what has happened, and one that throws harms nobody', a
       'opened 1 one 1',
     ],
     second: ['opened 1 one 2', 'closed 1 one 1'],
-    third: ['own 1 thrown', 'failed 1 thrown'],
+    third: ['own 1 thrown', 'dropped 1 thrown', 'failed 1 thrown'],
     fourth: [
       'created 2 closable',
       'own 2 script',

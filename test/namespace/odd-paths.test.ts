@@ -29,7 +29,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(top, { recursive: true }));
 
-test("are the namespace's all the same, under a directory for temporary files with blanks", async () => {
+test("are the namespace's all the same, under a directory for temporary files with blanks, and with conditions of the program", async () => {
   const { result } = await inChild(
     async ({ load }, { url, dir }) => {
       interface Main {
@@ -49,7 +49,7 @@ test("are the namespace's all the same, under a directory for temporary files wi
       };
     },
     { url: copyUrl('a', 'namespace.js'), dir },
-    { env: { TMPDIR: join(top, 'tmp é') } },
+    { flags: ['-C', 'require'], env: { TMPDIR: join(top, 'tmp é') } },
   );
   expect(result).toEqual({ same: true, apart: true, spaces: [1, 1, 1], file: true, listed: 3 });
 });

@@ -55,8 +55,9 @@ const unmarked = (at: string): string =>
 
 export function resolveWith(decisions: GraphDecisions) {
   return (specifier: string, context: ResolveContext, next: NextResolve): ResolveResult | Promise<ResolveResult> => {
-    // Node resolves these by Module._resolveFilename, which is patched.
-    if (context.conditions?.includes('require') === true) return next(specifier, context);
+    // Node resolves require() by Module._resolveFilename, which is patched. A program can add conditions (node -C require).
+    if (context.conditions?.includes('require') === true && !context.conditions.includes('import'))
+      return next(specifier, context);
     if (specifier.startsWith(QUESTION)) {
       const {
         id,
