@@ -1,6 +1,7 @@
 // The singletons of the stress run: one that outlives its creator, one that goes with it, and one that is hosted. Constructors and
 // finalizers write down, for each generation, how far it has come; what a reference gives access to says to which it belongs.
 
+import type { Area } from 'coexist';
 import type { Library, ThreadContext } from './stress-data-topic.js';
 
 export const PLACES = ['kept', 'discarded', 'hosted'] as const;
@@ -58,7 +59,9 @@ export interface Place {
   lives(reference: StressReference): boolean;
   look(): void;
   reclaim(): number;
-  status(): { generation: number; live: boolean; ended: boolean; total: number; text: string };
+  status(): { generation: number; live: boolean; dying: boolean; ended: boolean; total: number; text: string };
+  /** Goes on, as whoever comes next does, where a thread has died while it asked whether anybody holds the instance. */
+  goOn(): void;
   /** What has become of the generations, by the words of the ledger. */
   ends(): { constructed: number; finalized: number; failed: number };
   /** What constructors and finalizers note, for faults. */
@@ -200,7 +203,11 @@ function openPlace(api: Library, { me, random, ledger, bound }: Context, kind: K
       const { phase, generation, total, actor } = declared.peek();
       // One whose constructor has died stays so until somebody wants it.
       const ended = phase === 'EMPTY' || phase === 'FAILED' || (phase === 'CONSTRUCTING' && actor?.alive === false);
-      return { generation, live: phase === 'LIVE', ended, total, text: `generation ${generation} ${phase}` };
+      const [live, dying] = [phase === 'LIVE', phase === 'DYING'];
+      return { generation, live, dying, ended, total, text: `generation ${generation} ${phase}` };
+    },
+    goOn() {
+      (declared.get() as StressReference | undefined)?.release();
     },
     ends() {
       const found = { constructed: 0, finalized: 0, failed: 0 };
@@ -214,6 +221,21 @@ function openPlace(api: Library, { me, random, ledger, bound }: Context, kind: K
     construct: () => void construct(),
     finalize: () => finalize(),
   };
+}
+
+/** Whether anybody is inside the lock of a key: where all keep still, one who has died there. */
+export function isInside({ ENTRY, ENTRY_BYTES, KINDS, SINGLETON, viewsOf }: Library, area: Area, key: string): boolean {
+  const { buffer, geometry } = area;
+  const { u8, u32, i64 } = viewsOf(buffer);
+  for (let entry = geometry.directoryOffset; ; entry += ENTRY_BYTES) {
+    const field = (name: Exclude<keyof typeof ENTRY, 'name'>): number =>
+      u32[(entry + ENTRY[name].offset) >>> 2] as number;
+    if (field('state') === 0) return false;
+    const nameAt = entry + ENTRY.name.offset;
+    const name = Buffer.from(u8.slice(nameAt, nameAt + field('name_length'))).toString();
+    if (field('kind') !== KINDS.singleton.number || name !== key) continue;
+    return Atomics.load(i64, (field('offset') + SINGLETON.owner.offset) >>> 3) !== 0n;
+  }
 }
 
 interface HostedReference extends StressReference {

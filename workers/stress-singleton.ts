@@ -14,10 +14,17 @@ import {
   type Work,
 } from './stress-data-topic.js';
 import { FAULT_VARIABLE } from './stress-faults.js';
-import { ON_FAILURE, openPlaces, PLACES, type Place, type StressReference } from './stress-singleton-places.js';
+import {
+  isInside,
+  ON_FAILURE,
+  openPlaces,
+  PLACES,
+  type Place,
+  type StressReference,
+} from './stress-singleton-places.js';
 
 /** Of what is kept: the place, then the generation + 1. */
-const codeOf = (which: number, generation: number): number => (generation + 1) * PLACES.length + which;
+export const codeOf = (which: number, generation: number): number => (generation + 1) * PLACES.length + which;
 const placeOf = (code: number): number => code % PLACES.length;
 const generationOf = (code: number): number => Math.floor(code / PLACES.length) - 1;
 
@@ -180,7 +187,7 @@ function thread(context: ThreadContext): Work {
 }
 
 function judge(context: JudgeContext): Judge {
-  const { ledger, api, violate } = context;
+  const { ledger, api, area, violate } = context;
   const places = openPlaces(api, { ...context, me: -1 });
   const counts = { constructed: 0, finalized: 0, failed: 0, unfinished: 0, held: 0 };
   let deaths = 0;
@@ -189,6 +196,8 @@ function judge(context: JudgeContext): Judge {
   function wrong({ live, leaving }: Census): string | undefined {
     let held = 0;
     for (const [which, place] of places.entries()) {
+      // A dead thread's DYING is a question that nobody has answered: who holds the instance holds it still. The next one answers.
+      if (place.status().dying && isInside(api, area, place.key)) place.goOn();
       const status = place.status();
       let [kept, doubtful] = [0, 0];
       for (const me of [...live, ...leaving]) {

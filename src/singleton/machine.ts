@@ -26,6 +26,7 @@ import {
   type Claimed,
   creatorDied,
   empty,
+  endDying,
   endUnheld,
   enterRecord,
   isActor,
@@ -190,7 +191,7 @@ export class Machine {
     }
     let creator = 0n;
     const ending = locked(this.record, () => {
-      if (this.#isState(word)) creator = endUnheld(this.record, word);
+      creator = this.#isState(word) ? endUnheld(this.record, word) : endDying(this.record, word);
     });
     this.#end(creator, ending);
   }

@@ -156,9 +156,20 @@ export function endUnheld(record: Record, word: number): bigint {
     become(record, word);
     return 0n;
   }
-  if (!isHosted(record)) storeActor(record, record.place.ground.self);
-  else if (!actorDied(record)) return actorOf(record);
-  else empty(record, word);
+  if (isHosted(record)) return toTell(record, word);
+  storeActor(record, record.place.ground.self);
+  return 0n;
+}
+
+/** Hosted, and DYING although this thread did not make it so: whoever did may have died over it. As `endUnheld`. */
+export function endDying(record: Record, word: number): bigint {
+  const dying = wordOf(record, 'state') === stateOf(SINGLETON_DYING, generationOf(word));
+  return dying && isHosted(record) ? toTell(record, word) : 0n;
+}
+
+function toTell(record: Record, word: number): bigint {
+  if (!actorDied(record)) return actorOf(record);
+  empty(record, word);
   return 0n;
 }
 

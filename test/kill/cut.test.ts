@@ -2,11 +2,12 @@
 // in the same thread then registers and unregisters. The count may be one too high until the thread ends, never too low, and
 // the thread never holds two slots (docs/ABI.md, clauses 3, 24 and 28).
 
+import type { Area } from 'coexist';
 import { SLOT, viewsOf } from 'coexist/abi';
 import { beforeAll, describe, expect, test } from 'vitest';
-import type { Operation, StepperData } from '../../workers/stepper.js';
+import type { Operation, SecondCopy } from '../../workers/stepper.js';
 import { until } from '../support/actor.js';
-import { areaFor, deadIdentity, SLOTS, stopAt } from '../support/stepper.js';
+import { deadIdentity, SLOTS, startStepper } from '../support/stepper.js';
 
 /** By operation: does a registration of the first copy's take effect at most, or end at least, when it is cut? */
 const OPERATIONS: Record<Operation, { mayAdd: number; permanent?: true }> = {
@@ -30,27 +31,24 @@ beforeAll(async () => {
 
 describe.each(Object.keys(OPERATIONS) as Operation[])('cut in: %s', (operation) => {
   test('at every step', { timeout: 120_000 }, async () => {
-    const whole = await stopAt(operation, 'kill', 0, areaFor(operation, dead));
-    await whole.worker.terminate();
-    const steps = whole.result?.steps ?? 0;
+    const stepper = startStepper();
+    const steps = await stepper.stepsOf(operation, dead);
     expect(steps).toBeGreaterThan(0);
+    const left: [string, Area][] = [];
     for (let step = 1; step <= steps; step++) {
-      for (const mode of ['cut before', 'cut after'] as const) await cut(operation, mode, step, steps);
+      for (const mode of ['cut before', 'cut after'] as const) {
+        const where = `${operation}, ${mode} step ${step} of ${steps}`;
+        const { area, result } = await stepper.cut(operation, mode, step, dead);
+        check(operation, where, result.after);
+        left.push([where, area]);
+      }
     }
+    await stepper.terminate();
+    for (const [where, area] of left) await free(where, area);
   });
 });
 
-async function cut(operation: Operation, mode: StepperData['mode'], step: number, steps: number): Promise<void> {
-  const where = `${operation}, ${mode} step ${step} of ${steps}`;
-  // On a busy machine the vm may time out before the step is reached: then with more time, in a new thread and area.
-  let stopped = await stopAt(operation, mode, step, areaFor(operation, dead));
-  for (let timeout = 40; stopped.result?.stopped === false && timeout <= 2560; timeout *= 4) {
-    await stopped.worker.terminate();
-    stopped = await stopAt(operation, mode, step, areaFor(operation, dead), timeout);
-  }
-  const { worker, area, result } = stopped;
-  expect(result?.stopped, where).toBe(true);
-  const after = result?.after;
+function check(operation: Operation, where: string, after: SecondCopy | undefined): void {
   if (after === undefined) throw new Error(`${where}: no report`);
   const { mayAdd, permanent } = OPERATIONS[operation];
 
@@ -68,8 +66,9 @@ async function cut(operation: Operation, mode: StepperData['mode'], step: number
   }
   // A handle that was cut while it unregistered never counts down again.
   expect(['none', 'COEXIST_EUNREGISTERED'], where).toContain(after.again);
+}
 
-  await worker.terminate();
+async function free(where: string, area: Area): Promise<void> {
   const { i64 } = viewsOf(area.buffer);
   const { slotOffset, slotStride } = area.geometry;
   await until(`${where}: every slot free after the thread's end`, () => {

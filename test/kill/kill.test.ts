@@ -1,13 +1,14 @@
 // A thread that dies after any single atomic operation of the JavaScript twin leaves a state that others repair: its slot
-// comes free, nobody else's is touched, and the directory goes on (docs/ABI.md, clauses 3, 30 and 35).
+// comes free, nobody else's is touched, and the directory goes on (docs/ABI.md, clauses 3, 30 and 35). What a thread leaves at each
+// step it leaves by a vm timeout, which unwinds as little as a kill does; then it dies, once for all of them.
 
-import { type createArea, register } from 'coexist';
+import { type Area, register } from 'coexist';
 import { ENTRY, ENTRY_READY, HEADER, SLOT, viewsOf, word } from 'coexist/abi';
 import { Counter } from 'coexist/percpu';
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { Operation } from '../../workers/stepper.js';
 import { until } from '../support/actor.js';
-import { areaFor, deadIdentity, SLOTS, stopAt } from '../support/stepper.js';
+import { deadIdentity, SLOTS, startStepper } from '../support/stepper.js';
 
 const OPERATIONS: Operation[] = [
   'first register',
@@ -30,20 +31,29 @@ beforeAll(async () => {
 
 describe.each(OPERATIONS)('killed in: %s', (operation) => {
   test('at every step', { timeout: 120_000 }, async () => {
-    const whole = await stopAt(operation, 'kill', 0, areaFor(operation, dead));
-    await whole.worker.terminate();
-    const steps = whole.result?.steps ?? 0;
+    const stepper = startStepper();
+    const steps = await stepper.stepsOf(operation, dead);
     expect(steps).toBeGreaterThan(0);
-    for (let step = 1; step <= steps; step++) {
-      const { worker, area, result } = await stopAt(operation, 'kill', step, areaFor(operation, dead));
-      expect(result, `${operation} was not stopped at step ${step} of ${steps}`).toBeUndefined();
-      await worker.terminate();
-      await repaired(area, `${operation}, killed after step ${step} of ${steps}`);
+    const left: Area[] = [];
+    for (let step = 1; step <= steps; step++) left.push((await stepper.cut(operation, 'leave', step, dead)).area);
+    await stepper.terminate();
+    for (const [k, area] of left.entries())
+      await repaired(area, `${operation}, killed after step ${k + 1} of ${steps}`);
+  });
+
+  test('asleep at the first step, one in the middle, and the last', { timeout: 120_000 }, async () => {
+    let stepper = startStepper();
+    const steps = await stepper.stepsOf(operation, dead);
+    for (const step of new Set([1, Math.ceil(steps / 2), steps])) {
+      const area = await stepper.park(operation, step, dead);
+      await stepper.terminate();
+      await repaired(area, `${operation}, killed asleep at step ${step} of ${steps}`);
+      if (step < steps) stepper = startStepper();
     }
   });
 });
 
-async function repaired(area: ReturnType<typeof createArea>, where: string): Promise<void> {
+async function repaired(area: Area, where: string): Promise<void> {
   const { i64, u32, i32 } = viewsOf(area.buffer);
   const { slotOffset, slotStride, directoryOffset, blockStride } = area.geometry;
   const ownerIndex = (slot: number): number => (slotOffset + slot * slotStride + SLOT.owner.offset) >>> 3;

@@ -10,7 +10,7 @@ import { BACKENDS, type Backend, memoryOf, on, openIn, startActor } from '../sup
 import { type CopyName, copyUrl } from '../support/copies.js';
 import { failure, rejection } from '../support/failures.js';
 import { singletonBytes } from '../support/singletons.js';
-import { identityOf, kill, livesInProc, ownIdentity } from '../support/threads.js';
+import { identityOf, kill, livesInProc, NO_SUCH_THREAD, ownIdentity } from '../support/threads.js';
 
 const KEY = 'app/cache';
 const FINALIZED_BY = 0;
@@ -318,6 +318,36 @@ describe.each(BACKENDS)('%s', (backend) => {
       await it[look]();
       await ended(1);
     }
+  });
+
+  test('a thread died while it asked whether anybody holds it: who lets go then tells the creator', async () => {
+    Atomics.store(log, FINALIZED, 0);
+    const area = areaFor(backend);
+    const owner = await worker(backend, area);
+    await takeIn(owner);
+    const it = cacheIn(area);
+    const reference = it.acquire();
+    await releaseIn(owner);
+    const bytes = singletonBytes(area, KEY);
+    bytes.setState('DYING', 0);
+    bytes.setOwner(NO_SUCH_THREAD);
+    reference.release();
+    await ended(1);
+    await until('it is empty', () => it.peek().phase === 'EMPTY');
+  });
+
+  test('the same, and the creator has died, too: empty', async () => {
+    const area = areaFor(backend);
+    const it = cacheIn(area);
+    const owner = await worker(backend, area);
+    await takeIn(owner);
+    const reference = it.acquire();
+    await kill(owner);
+    const bytes = singletonBytes(area, KEY);
+    bytes.setState('DYING', 0);
+    bytes.setOwner(NO_SUCH_THREAD);
+    reference.release();
+    expect(it.peek()).toMatchObject({ phase: 'EMPTY', generation: 1, total: 0 });
   });
 
   test('a thread that acquires, blocking, what it is to finalize itself does so first', async () => {
