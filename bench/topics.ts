@@ -13,6 +13,7 @@ import { interfaces } from './interface.js';
 import type { Topic } from './kit.js';
 import { module } from './module.js';
 import { mutex } from './mutex.js';
+import { namespace } from './namespace.js';
 import { once } from './once.js';
 import { percpu } from './percpu.js';
 import { pool } from './pool.js';
@@ -42,5 +43,6 @@ export const topics: Readonly<Record<string, Topic>> = {
   singleton,
   module,
   interface: interfaces,
+  namespace,
   explore: explorer,
 };

@@ -21,7 +21,7 @@ export const USAGE = `usage: npm start [-- --dir DIR --workers N --kill N --seed
   --kill N       workers to terminate in the middle of the run, 0 to ${MOST_KILLS} (default 1)
   --seed S       decides when and whom to kill, 0 to ${SEEDS - 1} (default: random, printed)
   --rate N       job cache: files analysed in a second, by all threads together, 1 to ${MOST_RATE} (default 2000)
-  --job NAME     the job to run: hash (default), cache or modules`;
+  --job NAME     the job to run: hash (default), cache, modules or namespaces`;
 
 /** What the user asked for cannot be done; the message says why. */
 export class UsageError extends Error {}

@@ -11,4 +11,5 @@ export const JOBS = {
   hash: () => import('./hash/job.js'),
   cache: () => import('./cache/job.js'),
   modules: () => import('./modules/job.js'),
+  namespaces: () => import('./namespaces/job.js'),
 };

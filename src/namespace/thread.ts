@@ -6,7 +6,7 @@ import { graphs } from '../host/graphs.js';
 import { anchor, anchored } from '../host/node/anchor.js';
 import { process } from '../host/node/builtin.js';
 import { createDecisions, type Decisions } from './decisions.js';
-import { alone, type Changes, replicated } from './replica.js';
+import { alone, type Changes, LOCK_BYTES, replicated } from './replica.js';
 import { refuseImports } from './required.js';
 import { newState, type State, type StateEvent } from './state.js';
 import { ROOT_PREFIX, type Tags, tagsIn } from './tags.js';
@@ -48,7 +48,7 @@ export function graphsOfThread(): ThreadGraphs {
   if (thread !== undefined) {
     const { port1, port2 } = new (process.getBuiltinModule('node:worker_threads').MessageChannel)();
     port1.unref();
-    const lock = new SharedArrayBuffer(4);
+    const lock = new SharedArrayBuffer(LOCK_BYTES);
     thread.start({ port: port2, lock, root, state }, [port2]);
     changes = replicated(state, port1, lock, tell);
   }

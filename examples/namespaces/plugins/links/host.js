@@ -1,0 +1,4 @@
+// @ts-check
+
+/** @param {string} link */
+exports.hostOf = (link) => (URL.canParse(link) ? new URL(link).host : 'nowhere');
