@@ -1,6 +1,6 @@
 // What Node 20 runs in the thread of the module hooks: the decisions on a copy of the state.
 
-import { loadWithText, resolveWith } from '../host/node/module-hooks.js';
+import { resolveWith } from '../host/node/module-hooks.js';
 import { createDecisions } from './decisions.js';
 import { replicated } from './replica.js';
 import type { State } from './state.js';
@@ -22,5 +22,3 @@ export function initialize({ port, lock, root, state }: HooksThreadData): void {
 
 export const resolve: ReturnType<typeof resolveWith> = (specifier, context, next) =>
   hooks === undefined ? next(specifier, context) : hooks(specifier, context, next);
-
-export const load: ReturnType<typeof loadWithText> = loadWithText();

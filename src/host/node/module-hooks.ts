@@ -2,7 +2,7 @@
 // module.register() on Node 20, which calls them in a thread of their own, where resolving is asynchronous.
 
 import type { GraphDecisions } from '../graphs.js';
-import { fs, process } from './builtin.js';
+import { process } from './builtin.js';
 
 const url = process.getBuiltinModule('node:url');
 
@@ -89,50 +89,6 @@ export function resolveWith(decisions: GraphDecisions) {
     const real = from === undefined ? context : { ...context, parentURL: urlFor(from.path, context.parentURL ?? '') };
     return then(next(request, real), decide);
   };
-}
-
-export interface LoadContext {
-  readonly format?: string | null | undefined;
-  readonly source?: unknown;
-}
-export type NextLoad = (at: string, context: LoadContext) => unknown;
-
-/**
- * For the thread of the hooks, where Node reads each file in several turns of its pool of threads, which for many small modules is a good part
- * of their load: Node's own hook is given the text of an ES module. No other hook is, since it may go on with another URL.
- */
-export function loadWithText() {
-  let ofNode: boolean | undefined = policed() ? false : undefined;
-  return async (at: string, context: LoadContext, next: NextLoad): Promise<unknown> => {
-    if (context.format !== 'module' || (context.source ?? undefined) !== undefined) return next(at, context);
-    ofNode ??= await isOfNode(next, context);
-    const source = ofNode ? textOf(at) : undefined;
-    return next(at, source === undefined ? context : { ...context, source });
-  };
-}
-
-/** Whether the next hook is the last one: it is named in the error that a wrong URL gets before any hook does. */
-async function isOfNode(next: NextLoad, context: LoadContext): Promise<boolean> {
-  try {
-    await next(undefined as never, context);
-    return false;
-  } catch (error) {
-    return (error as Error).message.includes("node:internal/modules/esm/load 'load' hook");
-  }
-}
-
-/** Node compares what it reads itself with its policy, if it has one. */
-const policed = (): boolean =>
-  [...process.execArgv, process.env['NODE_OPTIONS'] ?? ''].some((option) => option.includes('--experimental-policy'));
-
-function textOf(at: string): Uint8Array | undefined {
-  try {
-    // A copy: it is given away to the other thread, which short buffers of Node's pool cannot be.
-    return new Uint8Array(fs.readFileSync(pathOf(at) ?? ''));
-  } catch {
-    // Node says what is wrong with it.
-    return undefined;
-  }
 }
 
 function then<T, R>(value: T | Promise<T>, next: (value: T) => R): R | Promise<R> {
