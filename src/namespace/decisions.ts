@@ -1,11 +1,11 @@
 // What the hooks ask, answered from a state. The same in the thread itself and in the thread of the hooks.
 
-import type { GraphDecisions } from '../host/graphs.js';
+import type { GraphDecisions, Resolved } from '../host/graphs.js';
 import { commonJsFor } from './exports.js';
 import { createPackages, type Packages } from './packages.js';
 import { createPlaces } from './place.js';
 import type { Changes } from './replica.js';
-import type { State } from './state.js';
+import { BASE, type State } from './state.js';
 import type { Tags } from './tags.js';
 import { createUniques, type Uniques } from './unique.js';
 
@@ -16,21 +16,34 @@ export interface Decisions extends GraphDecisions {
   isImported(ns: number, path: string): boolean;
 }
 
-export function createDecisions(state: State, tags: Tags, { locked, emit }: Changes): Decisions {
+/** `pastHooks`: whether what a required ES module imports is loaded past all hooks, as on Node 20. */
+export function createDecisions(
+  state: State,
+  tags: Tags,
+  { locked, emit }: Changes,
+  pastHooks: () => boolean,
+): Decisions {
   const packages = createPackages(() => state.fresh);
   const uniques = createUniques(state, packages, emit);
   const places = createPlaces(state, tags, uniques, emit);
+  const isImported = (ns: number, path: string): boolean => state.slots[ns]?.entries.get(path)?.imported === true;
+
+  /** Whether a require() in a namespace is to get CommonJS where a package has it beside an ES module. */
+  function wantsCommonJs({ ns, target, how }: Resolved): boolean {
+    if (how !== 'require' || ns === BASE) return false;
+    return state.slots[ns]?.kind === 'closable' || (pastHooks() && !isImported(ns, target));
+  }
+
   return {
     uniques,
     packages,
     parse: (path) => tags.parse(path),
     place: (resolved) =>
       locked(() => {
-        const { ns, specifier, target, how } = resolved;
-        if (how !== 'require' || state.slots[ns]?.kind !== 'closable') return places.place(resolved);
-        return places.place({ ...resolved, target: commonJsFor(packages, specifier, target) });
+        if (!wantsCommonJs(resolved)) return places.place(resolved);
+        return places.place({ ...resolved, target: commonJsFor(packages, resolved.specifier, resolved.target) });
       }),
-    isImported: (ns, path) => locked(() => state.slots[ns]?.entries.get(path)?.imported === true),
+    isImported: (ns, path) => locked(() => isImported(ns, path)),
     concerns: (specifier) => uniques.concerns(specifier),
     answer: (id, url) => locked(() => emit({ t: 'resolved', id, url })),
   };

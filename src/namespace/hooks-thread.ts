@@ -17,7 +17,7 @@ let hooks: ReturnType<typeof resolveWith> | undefined;
 
 export function initialize({ port, lock, root, state }: HooksThreadData): void {
   const changes = replicated(state, port as never, lock, () => {});
-  hooks = resolveWith(createDecisions(state, tagsIn(root), changes));
+  hooks = resolveWith(createDecisions(state, tagsIn(root), changes, () => true));
 }
 
 export const resolve: ReturnType<typeof resolveWith> = (specifier, context, next) =>

@@ -43,8 +43,10 @@ export function graphsOfThread(): ThreadGraphs {
   // On Node 20 known only behind install(), and asked only then.
   let changes = alone(state, tell);
   const late: Changes = { locked: (run) => changes.locked(run), emit: (event) => changes.emit(event) };
-  const decisions = createDecisions(state, tags, late);
+  let pastHooks = false;
+  const decisions = createDecisions(state, tags, late, () => pastHooks);
   const { thread } = graphs.install(decisions);
+  pastHooks = thread !== undefined;
   if (thread !== undefined) {
     const { port1, port2 } = new (process.getBuiltinModule('node:worker_threads').MessageChannel)();
     port1.unref();

@@ -495,7 +495,7 @@ describe.concurrent('how it is asked for', () => {
     expect({ code, printed }).toEqual({ code: 0, printed: [true, 'more'] });
     expect(report.filter(({ outcome }) => outcome === 'master')).toHaveLength(1);
     expect((await run(dir, 'app.js', { policy: 'throw' })).stderr).toMatch(
-      /b wants one\/more, and the copy that stands for all is 1\.2\.0 in .*, which does not have it/,
+      /b asks for one\/more, of which the copy that stands for all, 1\.2\.0 in .*, has no file/,
     );
   });
 });
