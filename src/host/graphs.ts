@@ -26,6 +26,8 @@ export interface Resolved {
 export interface GraphDecisions {
   /** Undefined for a path that is no disguise. */
   parse(path: string): Disguise | undefined;
+  /** Whether a path or URL may be a disguise: false only where it is none. Fast. */
+  mayBeDisguised(at: string): boolean;
   /** The path to load instead. */
   place(resolved: Resolved): string;
   /** Whether a request that comes from no namespace needs a decision. */

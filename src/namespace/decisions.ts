@@ -38,6 +38,7 @@ export function createDecisions(
     uniques,
     packages,
     parse: (path) => tags.parse(path),
+    mayBeDisguised: (at) => at.includes(tags.name),
     place: (resolved) =>
       locked(() => {
         if (!wantsCommonJs(resolved)) return places.place(resolved);

@@ -16,6 +16,8 @@ export interface Tag {
 export interface Tags {
   /** Absolute, without links in it. */
   readonly root: string;
+  /** The last part of `root`: the same in paths and in URLs. */
+  readonly name: string;
   tag(path: string, label: string): string;
   /** Undefined for a path that has no tag. */
   parse(path: string): Tag | undefined;
@@ -40,6 +42,7 @@ export function tagsIn(root: string): Tags {
   const start = `${root}/`;
   return {
     root,
+    name: root.slice(root.lastIndexOf('/') + 1),
     tag: (path, label) => `${start}${label}${path}`,
     parse(path) {
       if (!path.startsWith(start)) return undefined;

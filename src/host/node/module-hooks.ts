@@ -54,6 +54,8 @@ const unmarked = (at: string): string =>
   at.includes('iitm=') ? at.replace(/([?&])iitm=[^&#]*&?/, '$1').replace(/[?&](?=#|$)/, '') : at;
 
 export function resolveWith(decisions: GraphDecisions) {
+  /** What the base's own imports, the bulk in most programs, have resolved to: decided once. */
+  const known = new Set<string>();
   return (specifier: string, context: ResolveContext, next: NextResolve): ResolveResult | Promise<ResolveResult> => {
     // Node resolves require() by Module._resolveFilename, which is patched. A program can add conditions (node -C require).
     if (context.conditions?.includes('require') === true && !context.conditions.includes('import'))
@@ -70,12 +72,18 @@ export function resolveWith(decisions: GraphDecisions) {
         throw Object.assign(new Error('answered'), { code: NOT_LOADED });
       });
     }
-    const named = /^(?:\/|file:)/.test(specifier) ? pathOf(absolute(specifier)) : undefined;
+    const disguised = decisions.mayBeDisguised(specifier) || decisions.mayBeDisguised(context.parentURL ?? '');
+    const plain = !disguised && !decisions.concerns(specifier);
+    const named = disguised && /^(?:\/|file:)/.test(specifier) ? pathOf(absolute(specifier)) : undefined;
     const asked = named === undefined ? undefined : decisions.parse(named);
-    const importer = pathOf(context.parentURL);
-    const from = importer === undefined ? undefined : decisions.parse(importer);
+    const importer = plain ? undefined : pathOf(context.parentURL);
+    const from = importer === undefined || !disguised ? undefined : decisions.parse(importer);
     const ns = asked?.ns ?? from?.ns ?? 0;
     const decide = (result: ResolveResult): ResolveResult => {
+      if (plain) {
+        if (known.has(result.url)) return result;
+        known.add(result.url);
+      }
       const path = pathOf(result.url);
       if (path === undefined) return result;
       const target = decisions.parse(path)?.path ?? path;
