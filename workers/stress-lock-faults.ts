@@ -19,9 +19,12 @@ const PATCHES: Readonly<Record<string, Patch>> = {
     find: /const found = Atomics\.compareExchange\((\w+), (\w+), seen, next\);/g,
     put: 'const found = seen; Atomics.store($1, $2, next);',
   },
+  // With time for others between reading the count and storing it.
   'ring-without-lock': {
-    find: /const token = this\.#enter\(slot, limits\);\s*if \(token === 0\) return \[\];/g,
-    put: 'return this.#takeOut(slot, limit); const token = 0;',
+    find: /const token = this\.#enter\(slot, limits\);\s*if \(token === 0\) return \[\];([\s\S]*?)Atomics\.store\((\w+), delivered, Atomics\.load\(\w+, delivered\) \+ (BigInt\(starts\.length\))\);/g,
+    put:
+      'return this.#takeOut(slot, limit); const token = 0;$1const counted = Atomics.load($2, delivered); ' +
+      'Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1); Atomics.store($2, delivered, counted + $3);',
   },
   'ring-tail-first': {
     find: /(this\.#data\.set\(\w+, place \+ RECORD_BYTES\);)\s*(this\.#steps\.commit\([^;]*;)/g,

@@ -80,7 +80,7 @@ describe('a planted fault is seen', () => {
       [],
       /VIOLATION (record torn|records out of order|records of another attempt|records of nobody): /,
     ],
-    ['ring-without-lock', '3600', ['--operations', '5000000'], /VIOLATION delivered not exact: /],
+    ['ring-without-lock', '3600', ['--operations', '200000'], /VIOLATION delivered not exact: /],
   ] as const)('%s', { timeout: BOUND_MS }, async (fault, seconds, more, rule) => {
     const given = ['ring', '--threads', '3', '--seconds', seconds, '--kill', '0', '--seed', '9', ...more];
     const { code, out } = await stress(given, { COEXIST_STRESS_FAULT: fault });
