@@ -10,8 +10,8 @@ export const singletonMutations: readonly Mutation[] = [
     maxPreemptions: 2,
     kills: 0,
     finds: 'holds it',
-    find: 'if (anyCounts(record, word)) { become(record, word); return 0n; } if (!isHosted(record)) storeActor(record, record.place.ground.self);',
-    replace: 'if (!isHosted(record)) storeActor(record, record.place.ground.self);',
+    find: 'if (anyCounts(record, word)) { become(record, word); return 0n; } if (isHosted(record)) return toTell(record, word);',
+    replace: 'if (isHosted(record)) return toTell(record, word);',
   },
   {
     name: 'get that counts after it looks',
