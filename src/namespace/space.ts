@@ -6,6 +6,7 @@
 import { CoexistError, invalid } from '../abi/errors.js';
 import { graphs } from '../host/graphs.js';
 import { commonJsFor } from './exports.js';
+import { createHandles, type Opened } from './handles.js';
 import type { CheckedOpen } from './options.js';
 import { BASE, type Entry, type NamespaceKind, slotOf } from './state.js';
 import { labelOf } from './tags.js';
@@ -33,13 +34,6 @@ export interface SpaceContext {
   released(link: number): void;
 }
 
-interface Opened {
-  readonly handle: Handle;
-  readonly kind: 'own' | 'proxy';
-  opens: number;
-  module: unknown;
-}
-
 let lastLoad = 0;
 let lastQuestion = 0;
 
@@ -52,7 +46,7 @@ export function createSpace(
   const { thread, tell, warn } = context;
   const { state, tags, decisions } = thread;
   const { locked, emit } = thread.changes;
-  const opened = new Map<string, Opened>();
+  const { opened, handOut, opens, opensOf } = createHandles(id, decisions.packages, tell, closeOne);
   const finalizers: (() => void)[] = [];
   let closed = false;
   /** Opens in flight. While there are some, the last closing leaves the namespace to them. */
@@ -124,44 +118,6 @@ export function createSpace(
       locked(() => slotOf(state, BASE).entries.has(path)) ||
       graphs.isImported(graphs.urlOf(path))
     );
-  }
-
-  function handOut(path: string, as: 'own' | 'proxy', module: unknown): Handle {
-    const there = opened.get(path);
-    const entry = there ?? newOpened(path, as, module);
-    entry.opens++;
-    entry.module = module;
-    opened.set(path, entry);
-    tell({ type: 'opened', ns: id, path, opens: entry.opens });
-    return entry.handle;
-  }
-
-  function newOpened(path: string, as: 'own' | 'proxy', module: unknown): Opened {
-    const pkg = path.startsWith('node:') ? undefined : decisions.packages.of(path);
-    const entry: Opened = {
-      kind: as,
-      opens: 0,
-      module,
-      handle: {
-        ns: id,
-        realNs: as === 'proxy' ? BASE : id,
-        kind: as,
-        path,
-        package: pkg?.name,
-        version: pkg === undefined || pkg.version === '' ? undefined : pkg.version,
-        get module() {
-          return entry.module;
-        },
-        get opens() {
-          return entry.opens;
-        },
-        close: () => closeOne(path, entry),
-        [Symbol.dispose]: () => {
-          if (entry.opens > 0) closeOne(path, entry);
-        },
-      },
-    };
-    return entry;
   }
 
   async function open(options: CheckedOpen): Promise<Handle | null> {
@@ -269,7 +225,7 @@ export function createSpace(
       dropped.push(...before.filter((entry) => !entries.has(entry.path)));
       // It failed behind somebody's import, who has it for good; a request for it by name may try again.
       const failed = entries.get(path);
-      if (failed?.label === label && failed.pending === undefined && (opened.get(path)?.opens ?? 0) === 0) {
+      if (failed?.label === label && failed.pending === undefined && opensOf(path) === 0) {
         emit({ t: 'drop', ns: id, path });
       }
       const gone = before.filter((entry) => entry.kind === 'own' && !entries.has(entry.path));
@@ -289,8 +245,6 @@ export function createSpace(
     if (closed) return 0;
     return locked(() => [...slotOf(state, id).entries.values()].filter((entry) => entry.kind === 'own').length);
   }
-
-  const opens = (): number => [...opened.values()].reduce((sum, entry) => sum + entry.opens, 0);
 
   function closeOne(path: string, entry: Opened): Closed {
     if (entry.opens === 0) {
@@ -360,7 +314,7 @@ export function createSpace(
     kind,
     transform,
     open,
-    opensOf: (path) => opened.get(path)?.opens ?? 0,
+    opensOf,
     info: () => {
       alive();
       const modules = owned();

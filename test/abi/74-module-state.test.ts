@@ -26,7 +26,10 @@ const state = (): State => holder[Symbol.for('coexist.modules.v1')] as State;
 
 /** The first column of the clause's second table. */
 function propertiesOfModules(): string[] {
-  const clause = readFileSync(new URL('../../docs/ABI.md', import.meta.url), 'utf8').split('### 74. ')[1] ?? '';
+  const clause =
+    readFileSync(new URL('../../docs/ABI.md', import.meta.url), 'utf8')
+      .split(/^### /m)
+      .find((text) => text.startsWith('74. ')) ?? '';
   const rows = (clause.split('A **module** has')[1] ?? '').split('\n').filter((line) => line.startsWith('| '));
   return rows
     .slice(2)

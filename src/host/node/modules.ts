@@ -101,7 +101,7 @@ const bufferOn = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.
 
 /** The package's exports; its other files are nobody's business. */
 const ENTRIES =
-  'coexist coexist/abi coexist/sync coexist/explore coexist/percpu coexist/call coexist/singleton coexist/module coexist/modinfo coexist/namespace coexist/preload'.split(
+  'coexist coexist/abi coexist/sync coexist/explore coexist/percpu coexist/call coexist/singleton coexist/module coexist/modinfo coexist/namespace coexist/dedupe coexist/preload'.split(
     ' ',
   );
 
