@@ -21,40 +21,72 @@ interface Compiling {
 const nodeModule = process.getBuiltinModule('node:module');
 const Module = nodeModule.Module as unknown as ModuleInternals;
 
+/** The path that is being loaded: it has been decided about. */
+let decided: string | undefined;
+
 export function patchResolution(decisions: GraphDecisions): void {
   const before = Module._resolveFilename;
+  /** What requests from a directory have resolved to, links followed: as in Module._load, it counts for what is loaded. */
+  const found = new Map<string, string>();
+
   Module._resolveFilename = function resolveFilename(request, parent, isMain, options) {
+    if (decided !== undefined && request === decided) {
+      decided = undefined;
+      return request as string;
+    }
     if (typeof request !== 'string' || nodeModule.isBuiltin(request)) {
       return Reflect.apply(before, this, [request, parent, isMain, options]);
     }
-    const asked = decisions.parse(request);
+    const asked = decisions.mayBeDisguised(request) ? decisions.parse(request) : undefined;
     const importer = typeof parent?.filename === 'string' ? parent.filename : undefined;
-    const from = importer === undefined ? undefined : decisions.parse(importer);
+    const from = importer === undefined || !decisions.mayBeDisguised(importer) ? undefined : decisions.parse(importer);
     const ns = asked?.ns ?? from?.ns ?? 0;
-    const found = Reflect.apply(before, this, [
+    // Who asks for another namespace's file is no module of that one.
+    const importerAt = asked === undefined || from?.ns === asked.ns ? importer : undefined;
+    const place = (target: string): string =>
+      decisions.place({
+        ns,
+        specifier: request,
+        importer: importerAt === undefined ? undefined : (from?.path ?? importerAt),
+        importerAt,
+        target: decisions.mayBeDisguised(target) ? (decisions.parse(target)?.path ?? target) : target,
+        how: 'require',
+      });
+    const key =
+      from === undefined || asked !== undefined || options !== undefined
+        ? undefined
+        : `${path.dirname(from.path)}\0${request}`;
+    const known = key === undefined ? undefined : found.get(key);
+    if (known !== undefined && importer !== undefined && from !== undefined) {
+      const disguise = importer.slice(0, importer.length - from.path.length);
+      if (isRequired(disguise + known) || isRequired(known)) return place(known);
+    }
+    const target = Reflect.apply(before, this, [
       asked?.path ?? request,
       from === undefined ? parent : undisguised(parent as NodeModule, from.path),
       isMain,
       ns === 0 ? options : realPaths(options, decisions),
     ]) as string;
-    if (!path.isAbsolute(found) || (ns === 0 && !decisions.concerns(request))) return found;
-    const target = decisions.parse(found)?.path ?? found;
-    // Who asks for another namespace's file is no module of that one.
-    const importerAt = asked === undefined || from?.ns === asked.ns ? importer : undefined;
-    const asking = importerAt === undefined ? undefined : (from?.path ?? importerAt);
-    return decisions.place({ ns, specifier: request, importer: asking, importerAt, target, how: 'require' });
+    if (!path.isAbsolute(target) || (ns === 0 && !decisions.concerns(request))) return target;
+    if (key !== undefined) found.set(key, target);
+    return place(target);
   };
 }
 
 /** The module that asks, as resolution sees it: where its file really is. Directories that somebody has put on its list stay on it. */
 function undisguised(parent: NodeModule, real: string): NodeModule {
-  const usual = new Set(Module._nodeModulePaths(path.dirname(parent.filename)));
-  const added = (parent.paths ?? []).filter((dir) => !usual.has(dir));
   return Object.create(parent, {
     id: { value: real },
     filename: { value: real },
     path: { value: path.dirname(real) },
-    paths: { value: [...Module._nodeModulePaths(path.dirname(real)), ...added] },
+    // Only what is asked for by name is looked for in them.
+    paths: {
+      get(): string[] {
+        const usual = new Set(Module._nodeModulePaths(path.dirname(parent.filename)));
+        const added = (parent.paths ?? []).filter((dir) => !usual.has(dir));
+        return [...Module._nodeModulePaths(path.dirname(real)), ...added];
+      },
+    },
   }) as NodeModule;
 }
 
@@ -75,11 +107,18 @@ function realPaths(options: unknown, decisions: GraphDecisions): unknown {
 export function patchLoading(decisions: GraphDecisions): void {
   const load = Module._load;
   Module._load = function _load(request, parent, isMain) {
-    const disguised = typeof parent?.filename === 'string' && decisions.parse(parent.filename) !== undefined;
+    const disguised = typeof parent?.filename === 'string' && decisions.mayBeDisguised(parent.filename);
     if (!disguised || typeof request !== 'string' || nodeModule.isBuiltin(request)) {
       return Reflect.apply(load, this, [request, parent, isMain]);
     }
-    return Reflect.apply(load, this, [Module._resolveFilename(request, parent, isMain), parent, isMain]);
+    const at = Module._resolveFilename(request, parent, isMain);
+    // Asked for again before anything of the file runs.
+    decided = at;
+    try {
+      return Reflect.apply(load, this, [at, parent, isMain]);
+    } finally {
+      decided = undefined;
+    }
   };
 }
 
