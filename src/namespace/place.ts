@@ -1,38 +1,25 @@
 // Where a file that a module asks for is to come from: the one decision of all hooks. It changes the state by events only.
 
 import { CoexistError } from '../abi/errors.js';
+import type { Resolved } from '../host/graphs.js';
 import { BASE, type Entry, type State, type StateEvent } from './state.js';
 import { labelOf, linkOf, type Tags } from './tags.js';
 import type { Uniques } from './unique.js';
 
-/** A request that Node has resolved. */
-export interface Asked {
-  /** Of whoever asks, or of the tagged path that is asked for. */
-  readonly ns: number;
-  readonly specifier: string;
-  /** The file that asks, without its tag; undefined where none does. */
-  readonly importer: string | undefined;
-  /** The same with its tag, where it has one. */
-  readonly importerAt: string | undefined;
-  /** Real path that it resolves to. */
-  readonly target: string;
-  readonly how: 'import' | 'require';
-}
-
 export interface Places {
   /** The path to load: with a tag for a module of the namespace itself, without one for the base's. */
-  place(asked: Asked): string;
+  place(asked: Resolved): string;
 }
 
 export function createPlaces(state: State, tags: Tags, uniques: Uniques, emit: (event: StateEvent) => void): Places {
-  function inBase({ specifier, importer, target, how }: Asked): string {
+  function inBase({ specifier, importer, target, how }: Resolved): string {
     const unique = uniques.concerns(specifier) ? uniques.fileFor({ specifier, importer, target }, true) : undefined;
     const file = unique === undefined || unique === 'private' ? target : unique;
     noteInBase(file, how);
     return file;
   }
 
-  function noteInBase(file: string, how: Asked['how']): void {
+  function noteInBase(file: string, how: Resolved['how']): void {
     // CommonJS has a cache that can be asked.
     if (how === 'import' && !state.slots[BASE]?.entries.has(file)) note(BASE, file, 'own', false, undefined, undefined);
   }
@@ -48,11 +35,11 @@ export function createPlaces(state: State, tags: Tags, uniques: Uniques, emit: (
     emit({ t: 'entry', ns, path, kind, isolated, pending, by });
   }
 
-  function imported({ ns, how }: Asked, path: string): void {
+  function imported({ ns, how }: Resolved, path: string): void {
     if (how === 'import' && state.slots[ns]?.entries.get(path)?.imported === false) emit({ t: 'imported', ns, path });
   }
 
-  function own(asked: Asked, label: string): string {
+  function own(asked: Resolved, label: string): string {
     if (state.slots[asked.ns]?.kind === 'closable' && asked.how === 'import') {
       throw new CoexistError(
         'COEXIST_EUNSUPPORTED',
